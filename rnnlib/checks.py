@@ -17,7 +17,8 @@ def _dtype_name(array):
 def _is_finite(array):
     xp = xp_of(array)
     # One pass that allocates nothing; a sum may overflow where every entry is finite, so a bad sum is looked at again.
-    total = array.sum()
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = array.sum()
     return bool(xp.isfinite(total)) or bool(xp.isfinite(array).all())
 
 
@@ -129,9 +130,14 @@ def check_choice(name, value, choices):
 
 def check_number(name, value, low=None, high=None, *, integer=False, open_low=False):
     """A plain number within ``low`` and ``high`` (``low`` itself excluded when ``open_low``)."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer) if integer else (int, float, np.integer, np.floating)):
+    kinds = (int, np.integer) if integer else (int, float, np.integer, np.floating)
+    if isinstance(value, bool) or not isinstance(value, kinds):
         raise TypeError(f"{name}: expected {'an integer' if integer else 'a number'}, got {type(value).__name__}")
-    bad = value != value or (low is not None and (value <= low if open_low else value < low)) or (high is not None and value > high)
-    if bad:
-        limits = " and ".join(([f"{'>' if open_low else '>='} {low}"] if low is not None else []) + ([f"<= {high}"] if high is not None else []))
-        raise ValueError(f"{name}: expected a number {limits}, got {value}")
+    too_low = low is not None and (value <= low if open_low else value < low)
+    if value != value or too_low or (high is not None and value > high):
+        limits = []
+        if low is not None:
+            limits.append(f"{'>' if open_low else '>='} {low}")
+        if high is not None:
+            limits.append(f"<= {high}")
+        raise ValueError(f"{name}: expected a number {' and '.join(limits)}, got {value}")
