@@ -87,7 +87,8 @@ def check_array(name, value, shape=None, *, sizes=None, like=None, kind="float",
             factor = int(factor or 1)
             if g % factor:
                 raise ValueError(f"{name}: expected shape ({', '.join(map(str, expected))}), got {got}: {g} is not a multiple of {factor}")
-            sizes[letter] = g // factor
+            if sizes.setdefault(letter, g // factor) != g // factor:  # the letter stands twice in this shape
+                raise ValueError(f"{name}: expected shape ({', '.join(map(str, expected))}), got {got}")
     if not empty and 0 in got:
         raise ValueError(f"{name}: expected at least one entry along every axis, got shape {got}")
     if finite and kind == "float" and not (tensor and value.is_cuda) and not _is_finite(value):

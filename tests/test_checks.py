@@ -32,6 +32,11 @@ def test_bad_arrays(value, error, text):
         check_array("x", value, "B T D")
 
 
+def test_a_letter_that_stands_twice_is_compared():
+    with pytest.raises(ValueError, match=r"^W_hh: expected shape \(H, H\), got \(3, 4\)$"):
+        check_array("W_hh", np.zeros((3, 4)), "H H")
+
+
 def test_a_sum_that_overflows_is_not_mistaken_for_infinity():
     check_array("x", np.full((2, 2), np.finfo(np.float64).max), "B D")
 
