@@ -5,7 +5,7 @@ The parameters of one direction of one layer are a dict under the names of the c
 """
 
 from rnnlib.arrays import empty
-from rnnlib.checks import check_choice
+from rnnlib.checks import check_array, check_choice
 from rnnlib.scratch.gru import gru_backward, gru_forward
 from rnnlib.scratch.lstm import lstm_backward, lstm_forward
 from rnnlib.scratch.rnn import rnn_backward, rnn_forward
@@ -66,7 +66,7 @@ def bidirectional_forward(x, forward_params, reverse_params, states=None, *, cel
     """
     check_choice("cell", cell, tuple(_CELLS))
     tape = _begin(tape, "bidirectional", cell, 2)
-    states = _pair("states", (None, None) if states is None else states)
+    states = _entries("states", states, 2, "direction")
     out = []
     for k, (name, params) in enumerate((("forward_params", forward_params), ("reverse_params", reverse_params))):
         h, state, tape.tapes[k] = _run(cell, name, x, params, states[k], lengths, k == 1, tape.tapes[k], options)
@@ -101,8 +101,9 @@ def bidirectional_backward(dh_seq, tape, dstates=None):
         Names the argument, what was expected and what came.
     """
     _check_tape(tape, "bidirectional")
-    dstates = _pair("dstates", (None, None) if dstates is None else dstates)
-    H = tape.tapes[0].h.shape[2]
+    dstates = _entries("dstates", dstates, 2, "direction")
+    H, H_reverse = (part.h.shape[2] for part in tape.tapes)
+    check_array("dh_seq", dh_seq, f"{tape.tapes[0].B} {tape.tapes[0].T} {H + H_reverse}")
     dx, forward, state_forward = _run_back(tape.cell, dh_seq[..., :H], tape.tapes[0], dstates[0])
     dx_reverse, reverse, state_reverse = _run_back(tape.cell, dh_seq[..., H:], tape.tapes[1], dstates[1])
     dx += dx_reverse
@@ -147,16 +148,18 @@ def stack_forward(x, layers, states=None, *, cell="lstm", lengths=None, tape=Non
     Lesson: :ref:`stacked`. Source: Schmidhuber (1992), Graves et al. (2013).
     """
     check_choice("cell", cell, tuple(_CELLS))
-    if not isinstance(layers, (list, tuple)) or not layers:
-        raise TypeError(f"layers: expected a list of at least one dict, got {layers if layers == [] else type(layers).__name__}")
+    if not isinstance(layers, (list, tuple)):
+        raise TypeError(f"layers: expected a list of dicts, got {type(layers).__name__}")
+    if not layers:
+        raise ValueError("layers: expected at least one, got none")
     tape = _begin(tape, "stack", cell, len(layers))
-    states = _listed("states", states, len(layers))
+    states = _entries("states", states, len(layers), "layer")
     finals, h_seq = [], x
     for k, (params, state) in enumerate(zip(layers, states, strict=True)):
         if isinstance(params, dict):
             h_seq, state, tape.tapes[k] = _run(cell, f"layers[{k}]", h_seq, params, state, lengths, False, tape.tapes[k], options)
         else:
-            forward_params, reverse_params = _pair(f"layers[{k}]", params)
+            forward_params, reverse_params = _entries(f"layers[{k}]", params, 2, "direction")
             h_seq, state, tape.tapes[k] = bidirectional_forward(
                 h_seq, forward_params, reverse_params, state, cell=cell, lengths=lengths, tape=tape.tapes[k], **options
             )
@@ -187,7 +190,7 @@ def stack_backward(dh_seq, tape, dstates=None):
         Names the argument, what was expected and what came.
     """
     _check_tape(tape, "stack")
-    dstates = _listed("dstates", dstates, len(tape.tapes))
+    dstates = _entries("dstates", dstates, len(tape.tapes), "layer")
     layers, states = [], []
     for part, dstate in zip(reversed(tape.tapes), reversed(dstates), strict=True):
         if isinstance(part, LayersTape):
@@ -203,10 +206,11 @@ def stack_backward(dh_seq, tape, dstates=None):
 def _run(cell, name, x, params, state, lengths, reverse, tape, options):
     """One direction of one layer: its forward pass called with the parameters of a dict."""
     forward, _, names, _ = _CELLS[cell]
-    allowed = (*names, *_PEEPHOLES) if cell == "lstm" else names
-    if not isinstance(params, dict) or not set(names) <= set(params) <= set(allowed):
-        got = sorted(params) if isinstance(params, dict) else type(params).__name__
-        raise TypeError(f"{name}: expected a dict with {', '.join(allowed)}, got {got}")
+    if not isinstance(params, dict):
+        raise TypeError(f"{name}: expected a dict, got {type(params).__name__}")
+    if set(params) != set(names) and (cell != "lstm" or set(params) != {*names, *_PEEPHOLES}):
+        text = ", ".join(names) + (" (with peepholes also p_i, p_f, p_o)" if cell == "lstm" else "")
+        raise ValueError(f"{name}: expected {text}, got {', '.join(params)}")
     if "p_i" in params:
         options = options | {"peepholes": tuple(params[p] for p in _PEEPHOLES)}
     return forward(x, *(params[n] for n in names), state, lengths=lengths, reverse=reverse, tape=tape, **options)
@@ -233,15 +237,12 @@ def _check_tape(tape, kind):
         raise TypeError(f"tape: expected the tape of {kind}_forward, got {getattr(tape, 'kind', type(tape).__name__)}")
 
 
-def _pair(name, value):
-    if not isinstance(value, (tuple, list)) or len(value) != 2:
-        raise TypeError(f"{name}: expected a pair, one entry a direction, got {type(value).__name__}")
-    return value
-
-
-def _listed(name, value, count):
+def _entries(name, value, count, what):
+    """``value`` as a list of ``count`` entries, one a layer or direction; None stands for no entry at all."""
     if value is None:
         return [None] * count
-    if not isinstance(value, (tuple, list)) or len(value) != count:
-        raise ValueError(f"{name}: expected a list of {count} states, one a layer, got {value if value is None else type(value).__name__}")
+    if not isinstance(value, (tuple, list)):
+        raise TypeError(f"{name}: expected a list, got {type(value).__name__}")
+    if len(value) != count:
+        raise ValueError(f"{name}: expected {count} entries, one a {what}, got {len(value)}")
     return value

@@ -116,7 +116,7 @@ def lstm_forward(x, W_x, W_h, b, state=None, *, peepholes=None, lengths=None, re
     sizes = {}
     check("x", x, "B T D", sizes)
     _check_weights(W_x, W_h, b, peepholes, sizes, x)
-    h_0, c_0 = _check_state("state", state, ("h_0", "c_0"))
+    h_0, c_0 = _unpack("state", state, ("h_0", "c_0"))
     for name, value in (("h_0", h_0), ("c_0", c_0)):
         if value is not None:
             check(name, value, "B H", sizes, x)
@@ -168,9 +168,9 @@ def lstm_backward(dh_seq, tape, dstate=None):
 
     .. math::
 
-       dc_t = dc_{t+1} \odot f_{t+1} + dh_t \odot o_t \odot (1 - \tanh^2 c_t), \qquad dh_t = \partial L/\partial h_t + da_{t+1} W_h^\top
+       dc_t = dc_{t+1} f_{t+1} + dh_t\, o_t (1 - \tanh^2 c_t), \qquad dh_t = \partial L/\partial h_t + da_{t+1} W_h^\top
 
-       da_t = \bigl[dc_t\, g_t\, i_t (1 - i_t),\; dc_t\, c_{t-1} f_t (1 - f_t),\; dc_t\, i_t (1 - g_t^2),\; dh_t \tanh(c_t)\, o_t (1 - o_t)\bigr]
+       da_t = \bigl[dc_t g_t i_t (1 - i_t),\; dc_t\, c_{t-1} f_t (1 - f_t),\; dc_t\, i_t (1 - g_t^2),\; dh_t \tanh(c_t) o_t (1 - o_t)\bigr]
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ def lstm_backward(dh_seq, tape, dstate=None):
     Lesson: :ref:`lstm-backward`. Source: Gers et al. (2002), Greff et al. (2017). Changed for speed: every factor that does not
     depend on ``dh`` or ``dc`` is computed for all steps at once; peepholes only change two of these factors, not the loop.
     """
-    dh_T, dc_T = _check_state("dstate", dstate, ("dh_T", "dc_T"))
+    dh_T, dc_T = _unpack("dstate", dstate, ("dh_T", "dc_T"))
     check_grads(tape, "lstm", dh_seq, dh_T=dh_T, dc_T=dc_T)
     x, h, c, tanh_c, gates = tape.x, tape.h, tape.c, tape.tanh_c, tape.gates
     xp = xp_of(x)
@@ -252,15 +252,16 @@ def _check_weights(W_x, W_h, b, peepholes, sizes, like):
     check("W_h", W_h, "H 4H", sizes, like)
     check("b", b, "4H", sizes, like)
     if peepholes is not None:
-        if not isinstance(peepholes, (tuple, list)) or len(peepholes) != 3:
-            raise TypeError(f"peepholes: expected a tuple (p_i, p_f, p_o), got {type(peepholes).__name__}")
-        for name, value in zip(("p_i", "p_f", "p_o"), peepholes, strict=True):
+        for name, value in zip(("p_i", "p_f", "p_o"), _unpack("peepholes", peepholes, ("p_i", "p_f", "p_o")), strict=True):
             check(name, value, "H", sizes, like)
 
 
-def _check_state(name, state, parts):
-    if state is None:
-        return None, None
-    if not isinstance(state, (tuple, list)) or len(state) != 2:
-        raise TypeError(f"{name}: expected a tuple ({', '.join(parts)}), got {type(state).__name__}")
-    return state
+def _unpack(name, value, parts):
+    """The entries of a tuple with one entry for each of ``parts``; None stands for no entry at all."""
+    if value is None:
+        return [None] * len(parts)
+    if not isinstance(value, (tuple, list)):
+        raise TypeError(f"{name}: expected a tuple ({', '.join(parts)}), got {type(value).__name__}")
+    if len(value) != len(parts):
+        raise ValueError(f"{name}: expected a tuple ({', '.join(parts)}), got {len(value)} entries")
+    return value

@@ -1,5 +1,7 @@
 """The vanilla recurrent network of Elman (1990): one step, a whole sequence, and its gradient through time."""
 
+from itertools import pairwise
+
 from rnnlib.arrays import empty, xp_of
 from rnnlib.checks import check_choice
 from rnnlib.scratch.sequence import begin, check, check_grads, enter_grads, fill, final, leave
@@ -54,7 +56,7 @@ def _activate(a, activation):
     if activation == "tanh":
         xp_of(a).tanh(a, out=a)
     else:
-        a *= a.real > 0  # a complex-step gradient check is complex: compare the real part
+        a[a.real <= 0] = 0  # the real part: a complex-step gradient check is complex
     return a
 
 
@@ -115,10 +117,12 @@ def rnn_forward(x, W_xh, W_hh, b_h, h_0=None, *, activation="tanh", lengths=None
     fill(h[0], h_0)
     xp.matmul(tape.x.reshape(T * B, D), W_xh, out=h[1:].reshape(T * B, H))  # the input projections of all steps
     h[1:] += b_h
-    for h_prev, h_t in zip(h[:-1], h[1:], strict=True):
+    for t, (h_prev, h_t) in enumerate(pairwise(h)):
         xp.matmul(h_prev, W_hh, out=recurrent)
         h_t += recurrent
         _activate(h_t, activation)
+        if tape.padding is not None:
+            h_t[tape.padding[t]] = 0  # a relu state might explode in the padding
     return leave(h[1:], tape), final(h, tape), tape
 
 

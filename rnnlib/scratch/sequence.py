@@ -106,6 +106,7 @@ def flip_valid(x, lengths=None):
     Parameters
     ----------
     x : ndarray or tensor of shape (B, T, ...)
+        Of any dtype: features or token ids.
     lengths : ndarray of shape (B,), optional
         Valid steps of each row; all ``T`` when None.
 
@@ -119,7 +120,9 @@ def flip_valid(x, lengths=None):
     >>> flip_valid(np.array([[1., 2., 3., 0.]]), np.array([3]))
     array([[3., 2., 1., 0.]])
     """
-    check_array("x", x, finite=False)
+    check_array("x", x, kind=None)
+    if x.ndim < 2:
+        raise ValueError(f"x: expected shape (B, T, ...), got {tuple(x.shape)}")
     lengths = check_lengths(lengths, *x.shape[:2])
     if lengths is None:
         return xp_of(x).flip(x, (1,))
