@@ -1,5 +1,39 @@
-"""The book's Sphinx extension: light pages, local formulas, figures that follow the theme."""
+"""The book's Sphinx extension: light pages, formulas without a network, pages that a keyboard and a screen reader can use.
+
+``scripts``   which scripts a page loads, and when
+``mathjax``   our own copy of MathJax, only on pages with formulas
+``markup``    small repairs of the theme's HTML
+``icons``     the icon fonts cut down to the icons in use
+"""
+
+from rnnbook import icons, markup, mathjax, scripts
+
+PAGE_STEPS = (scripts.drop_unused, scripts.defer, mathjax.only_where_needed, markup.name_regions, markup.reach_scrollable)
+
+
+def polish(html):
+    """One rendered page after all steps: a function of its text alone."""
+    for step in PAGE_STEPS:
+        html = step(html)
+    return html
+
+
+def _polish_each_page(app):
+    if app.builder.format != "html":
+        return
+    # Sphinx has no event after a page is rendered; a step at the end would meet pages that an earlier build has polished.
+    render = app.builder.templates.render
+    app.builder.templates.render = lambda name, context: polish(render(name, context)) if name.endswith(".html") else render(name, context)
+
+
+def _finish(app, error):
+    if error is None and app.builder.format == "html":
+        mathjax.copy_to(app.outdir)
+        icons.subset_fonts(app.outdir)
+        scripts.drop_unused_files(app.outdir)
 
 
 def setup(app):
+    app.connect("builder-inited", _polish_each_page)
+    app.connect("build-finished", _finish, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

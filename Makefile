@@ -1,0 +1,38 @@
+# One verb per job. Each makes what it needs first, from a bare clone: only Python 3.11 or newer, make and git are asked for.
+# PIP_ARGS goes to pip, PYTHON names an interpreter, JOBS is how many lessons or tests run at a time.
+# (Lessons: as many as there are processors; tests: 2.)
+
+PY := .venv/bin/python
+ENVIRONMENT := .venv/.installed
+PORT ?= 8000
+export OMP_NUM_THREADS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup book serve test lint bench lab release grade feedback clean
+
+help:  ## Show the verbs
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
+
+setup: $(ENVIRONMENT)  ## Make .venv and install the pinned environment (the other verbs do it when needed)
+
+$(ENVIRONMENT): requirements.txt pyproject.toml
+	@PYTHON='$(PYTHON)' sh tools/setup.sh $(PIP_ARGS)
+
+book: $(ENVIRONMENT)  ## Run the lessons that changed and build the site
+	@$(PY) -m tools.build $(if $(JOBS),--jobs $(JOBS))
+
+serve: $(ENVIRONMENT)  ## Read the built book at http://localhost:8000 (PORT=8001 for another port)
+	@$(PY) -m tools.serve --port $(PORT)
+
+test: lint book  ## Everything that must hold: style, import rules, the book, all tests
+	$(PY) -m pytest -n $(or $(JOBS),2) --dist loadfile
+
+lint: $(ENVIRONMENT)  ## Style and import rules only
+	$(PY) -m ruff check .
+	.venv/bin/lint-imports
+
+bench: $(ENVIRONMENT)  ## Measure the claims of speed on this machine
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(PY) "$$script"; done
+
+clean:  ## Remove what was built; .venv stays
+	rm -rf _build

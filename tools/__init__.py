@@ -1,0 +1,1 @@
+"""What `make` calls: the book's build, and nothing a reader imports."""

@@ -1,0 +1,183 @@
+"""Build the book: run the lessons that need it, side by side, then the site; say what each lesson took.
+
+python -m tools.build                              the whole book
+python -m tools.build chapters/02_rnn/cell.md      run these lessons only, no site
+"""
+
+import argparse
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
+
+from rnnlib.data.fetch import ChecksumError, prefetch
+from tools import execute, lessons, website
+
+ROOT = Path(__file__).resolve().parent.parent
+MAX_SECONDS = 60.0  # of the processor, for one lesson: the clock would blame a lesson for its neighbours
+MAX_MIB = 1024.0
+TRACEBACK_LINES = 25
+INVENTED = ">Invented data<"  # the title of the note that rnnlib.data puts on a page
+
+
+def cached(cache, page):
+    """The cache's record of a page, or None."""
+    try:
+        return cache.get_cached_project_nb(str(page))
+    except KeyError:
+        return None
+
+
+def corpora(say):
+    """Fetch the data files before any lesson asks for them, once for all; return the names of those that cannot be had."""
+    found = prefetch()
+    missing = {name: reason for name, origin, reason in found if origin == "embedded"}
+    if missing:
+        say(f"{len(missing)} of {len(found)} data files cannot be had ({next(iter(missing.values()))}).")
+        say("Lessons that need them run on invented data and say so on the page. RNNLIB_DATA may name a folder that has them.")
+    return sorted(missing)
+
+
+def out_of_date(cache, pages, root, missing):
+    """Drop records that no longer hold; return ``(page, notebook, data)`` for what must run, the data being what the record will need.
+
+    A record is stale if the library under it was edited, or if it shows invented data and a real file can be had now.
+    """
+    todo = []
+    for page in pages:
+        project = cache.add_nb_to_project(str(page), read_data=lessons.READER)
+        record, digest = cached(cache, page), lessons.digest(page, root)
+        if record is not None and (record.data.get("digest") != digest or set(record.data["missing"]) - set(missing)):
+            cache.remove_cache(record.pk)
+            record = None
+        if record is None:
+            # The digest of before the run: an edit made meanwhile makes the outputs stale.
+            todo.append((page, cache.get_project_notebook(project.pk).nb, {"digest": digest, "missing": missing}))
+    return todo
+
+
+def run(cache, todo, root, workers, say):
+    """Run the lessons and put the outputs of each that ran through into the cache; return the failed runs."""
+    failed = []
+    known = {page: data for page, _, data in todo}
+    for done in execute.run_lessons([(page, notebook) for page, notebook, _ in todo], root, workers):
+        name = lessons.title(done["page"], root)
+        if done["error"]:
+            failed.append(done)
+            say(f"  FAILED {name} after {done['seconds']:.1f} s")
+            continue
+        data = {"execution_seconds": done["seconds"], "cpu_seconds": done["cpu_seconds"], "mib": done["mib"], **known[done["page"]]}
+        if INVENTED not in str(done["notebook"]):
+            data["missing"] = []
+        bundle = CacheBundleIn(done["notebook"], str(done["page"]), data=data)
+        cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+        say(f"  ran {name} in {done['seconds']:.1f} s")
+    return failed
+
+
+def processors():
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def table(rows):
+    """The lessons as lines of text: name, seconds, MiB, run or cached."""
+    width = max((len(name) for name, *_ in rows), default=0)
+    lines = [f"{'lesson':{width}}  seconds    MiB"]
+    return lines + [f"{name:{width}}  {seconds:7.1f} {mib:6.0f}  {how}" for name, seconds, mib, how in rows]
+
+
+def over_bounds(name, data):
+    """Sentences about a lesson that costs a reader too much."""
+    complaints = []
+    if data["cpu_seconds"] > MAX_SECONDS:
+        complaints.append(f"{name}: {data['cpu_seconds']:.0f} s of processor time, allowed are {MAX_SECONDS:.0f} s")
+    if data["mib"] > MAX_MIB:
+        complaints.append(f"{name}: {data['mib']:.0f} MiB, allowed are {MAX_MIB:.0f} MiB")
+    return complaints
+
+
+def build(root=ROOT, only=(), workers=None, say=print):
+    """Run what must run and build the site; return the exit status.
+
+    Parameters
+    ----------
+    root : Path
+        The folder of ``_toc.yml``.
+    only : sequence of path
+        Run these lessons and build no site. Empty: all lessons and the site.
+    workers : int, optional
+        Lessons at a time; as many as there are processors by default.
+    say : callable
+        Takes each line of the report.
+    """
+    known = lessons.lessons(root)
+    pages = [Path(page).resolve() for page in only] or known
+    if absent := [page for page in lessons.in_toc(root) if not page.is_file()]:
+        say(f"_toc.yml lists pages that do not exist: {', '.join(str(page.relative_to(root)) for page in absent)}")
+        return 2
+    if unknown := [str(page) for page in pages if page not in known]:
+        say(f"Not a lesson that _toc.yml lists: {', '.join(unknown)}")
+        return 2
+    start = time.perf_counter()
+    cache = get_cache(root / "_build" / ".jupyter_cache")
+    try:
+        todo = out_of_date(cache, pages, root, corpora(say))
+    except (ChecksumError, ValueError) as error:  # of the data files
+        say(str(error))
+        return 1
+    workers = min(workers or processors(), max(len(todo), 1))
+    say(f"{len(pages)} lessons, {len(todo)} to run" + (f", {workers} at a time" if len(todo) > 1 else ""))
+    failed = run(cache, todo, root, workers, say)
+    records = {page: record for page in pages if (record := cached(cache, page)) is not None}
+    complaints = report(records, {page for page, *_ in todo}, root, say)
+    say(f"lessons: {time.perf_counter() - start:.1f} s")
+    for done in failed:
+        say(f"\n{lessons.title(done['page'], root)} failed ({done['page'].relative_to(root)}):")
+        say("\n".join(done["error"].splitlines()[-TRACEBACK_LINES:]))
+    if failed or (not only and not site(root, records, say)):
+        return 1
+    for complaint in complaints:
+        say(f"Too costly: {complaint}")
+    return 1 if complaints else 0
+
+
+def report(records, ran, root, say):
+    """Print the table of lessons; return sentences about those over the bounds."""
+    rows, complaints = [], []
+    for page, record in records.items():
+        name = lessons.title(page, root)
+        rows.append((name, record.data["execution_seconds"], record.data["mib"], "run" if page in ran else "cached"))
+        complaints += over_bounds(name, record.data)
+    say("\n" + "\n".join(table(rows)))
+    return complaints
+
+
+def site(root, records, say):
+    """Build the site and say where it is, or what was wrong; return whether it stands."""
+    start = time.perf_counter()
+    try:
+        built = website.build(root, [[record.hashkey, record.data["digest"], str(record.created)] for record in records.values()])
+    except RuntimeError as error:
+        say(f"\n{error}\n\nThe site has errors or warnings (above). Both stop the build.")
+        return False
+    say(f"site: {time.perf_counter() - start:.1f} s" if built else "site: nothing changed since it was built")
+    say(f"\nThe book is in {os.path.relpath(root / '_build' / 'html')}.\nRead it: make serve, then open http://localhost:8000")
+    return True
+
+
+def main():
+    logging.disable(logging.WARNING)  # of the kernels' clients
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("only", nargs="*", help="run these lessons only and build no site")
+    parser.add_argument("--jobs", type=int, default=None, help="lessons at a time (default: the processors that this process may use)")
+    arguments = parser.parse_args()
+    return build(only=arguments.only, workers=arguments.jobs, say=lambda text: print(text, flush=True))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

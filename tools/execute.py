@@ -1,0 +1,98 @@
+"""Run one lesson in its own kernel and measure it; run many of them side by side.
+
+    python -m tools.execute FOLDER < notebook.json > run.json
+
+A lesson has a process of its own, so that what that process's children used is what this one kernel used.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+import nbformat
+
+CELL_SECONDS = 120  # a cell that takes longer is stopped: twice what a whole lesson may take
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes in one unit of ru_maxrss
+
+
+def run_here(notebook, folder):
+    """Execute ``notebook`` with ``folder`` as working folder, in a process that has no other children.
+
+    Returns
+    -------
+    run : dict
+        ``seconds`` on the clock, ``cpu_seconds`` of the processor, ``mib`` the most memory that the kernel held,
+        ``error`` the end of the traceback (empty if it ran through), ``notebook`` with its outputs.
+    """
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+    error = ""
+    start = time.perf_counter()
+    with tempfile.TemporaryFile() as log:  # what the kernel's own process says: read only if it dies
+        client = NotebookClient(
+            notebook,
+            timeout=CELL_SECONDS,
+            kernel_name="python3",
+            shutdown_kernel="immediate",
+            record_timing=False,  # times in the cells would change the key of the cache
+            resources={"metadata": {"path": str(folder)}},
+        )
+        try:
+            client.execute(stderr=log)
+        except CellExecutionError as failure:
+            error = str(failure)
+        except CellTimeoutError:
+            error = f"a cell took more than {CELL_SECONDS} s"
+        except DeadKernelError:
+            log.seek(0)
+            error = log.read().decode(errors="replace") + "\nThe kernel died. Most often it had no memory left."
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {
+        "seconds": time.perf_counter() - start,
+        "cpu_seconds": used.ru_utime + used.ru_stime,
+        "mib": used.ru_maxrss * _RSS_UNIT / 2**20,
+        "error": error,
+        "notebook": notebook,
+    }
+
+
+def environment(root):
+    """The variables that a kernel starts with: one thread, this checkout's library, nobody's start-up files."""
+    path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    return {**os.environ, **threads, "IPYTHONDIR": str(root / "_build" / ".ipython"), "PYTHONPATH": path}
+
+
+def run_apart(page, notebook, root):
+    """Execute one lesson in a process of its own; the dict of `run_here` with the ``page`` added."""
+    done = subprocess.run(
+        [sys.executable, Path(__file__), Path(page).parent],
+        input=nbformat.writes(notebook),
+        capture_output=True,
+        text=True,
+        env=environment(root),
+        check=False,
+    )
+    if done.returncode:
+        return {"page": page, "seconds": 0.0, "error": done.stderr.strip() or f"the runner ended with status {done.returncode}"}
+    run = json.loads(done.stdout)
+    return {**run, "page": page, "notebook": nbformat.from_dict(run["notebook"])}
+
+
+def run_lessons(jobs, root, workers):
+    """Run ``(page, notebook)`` pairs, ``workers`` at a time, and yield the dict of `run_apart` as each ends."""
+    with ThreadPoolExecutor(workers) as pool:
+        for done in as_completed([pool.submit(run_apart, page, notebook, root) for page, notebook in jobs]):
+            yield done.result()
+
+
+if __name__ == "__main__":
+    run = run_here(nbformat.reads(sys.stdin.read(), as_version=4), sys.argv[1])
+    json.dump(run, sys.stdout)

@@ -1,0 +1,49 @@
+"""The strict Sphinx build, left out when nothing that a page shows has changed."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+INPUTS = ("chapters", "_ext", "_static", "_latex", "_config.yml", "_toc.yml", "requirements.txt")
+STRICT = ("-n", "-W", "--keep-going")
+
+
+def fingerprint(root, outputs):
+    """A hash of every file that the site is made of and of the lessons' ``outputs`` (any JSON value)."""
+    hashed = hashlib.sha256(json.dumps(outputs, sort_keys=True).encode())
+    for name in INPUTS:
+        path = root / name
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file() and "__pycache__" not in file.parts:
+                hashed.update(file.relative_to(root).as_posix().encode())
+                hashed.update(file.read_bytes())
+    return hashed.hexdigest()
+
+
+def build(root, outputs):
+    """Build ``_build/html`` and return True if that was needed.
+
+    A site is always built whole: in a partial build the warnings of untouched pages are not seen again, and their side bars
+    keep old titles. The costly part, the lessons' outputs, comes from the cache either way.
+
+    Raises
+    ------
+    RuntimeError
+        The build gave an error or a warning; the text is what Sphinx said.
+    """
+    stamp, html = root / "_build" / "site.stamp", root / "_build" / "html"
+    wanted = fingerprint(root, outputs)
+    if stamp.is_file() and stamp.read_text() == wanted and (html / "index.html").is_file():
+        return False
+    stamp.unlink(missing_ok=True)
+    for folder in (html, root / "_build" / ".doctrees"):
+        shutil.rmtree(folder, ignore_errors=True)
+    jb = Path(sys.executable).with_name("jb")
+    done = subprocess.run([jb, "build", root, *STRICT, "-q"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stdout.strip())
+    stamp.write_text(wanted)
+    return True
