@@ -35,7 +35,7 @@ _THEME = {
 }
 _NAME = {COLOR[name]: name for name in [*_DARK, *_THEME]}
 _STYLE = (
-    "<style>svg.rnn-fig{max-width:100%;height:auto;"
+    "<style>svg.rnn-fig{max-width:100%;height:auto;fill:var(--rnn-o);"
     + ";".join(f"--rnn-{name}:{value}" for name, value in [*((name, COLOR[name]) for name in _DARK), *_THEME.items()])
     + "}html[data-theme=dark] svg.rnn-fig,[data-jp-theme-light=false] svg.rnn-fig{"
     + ";".join(f"--rnn-{name}:{value}" for name, value in _DARK.items())
@@ -147,7 +147,8 @@ def _svg(fig, alt):
     svg = file.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"(?<=\d\.\d\d)\d+", "", svg)  # a hundredth of a point is enough
+    # A hundredth of a point is enough; numbers outside the tags are text.
+    svg = re.sub(r"<[^>]*>", lambda tag: re.sub(r"(?<=\d\.\d\d)\d+", "", tag[0]), svg)
     svg = re.sub(r"\n\s*", "\n", svg)
     used = set(re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', svg))
     used = {name for pair in used for name in pair}

@@ -1,0 +1,96 @@
+"""Helpers for lessons. They work with and without myst-nb: in the book, in Jupyter and on Binder."""
+
+import ast
+import inspect
+import textwrap
+
+
+def glue(name, value, fmt=None):
+    """Store a computed number or text, so that the prose can quote it with ``{glue:text}`name```.
+
+    Parameters
+    ----------
+    name : str
+        Unique in the lesson.
+    value : number or str
+        NumPy scalars and one-element arrays or tensors become Python numbers.
+    fmt : str, optional
+        Format specification, such as ``".3f"``.
+
+    Raises
+    ------
+    TypeError
+        The value is neither a number nor a text.
+
+    Notes
+    -----
+    The wire format is that of ``myst_nb.glue``, which is missing on Binder.
+
+    Examples
+    --------
+    >>> glue("loss", 0.12345, ".2f")  # doctest: +SKIP
+    """
+    from IPython.display import display
+
+    if hasattr(value, "item"):
+        value = value.item()
+    if not isinstance(value, (bool, int, float, str)):
+        raise TypeError(f"value: expected a number or a text, got {type(value).__name__}")
+    text = repr(value) if fmt is None else repr(format(value, fmt))
+    prefix = "application/papermill.record/"
+    display({f"{prefix}text/plain": text}, raw=True, metadata={"scrapbook": {"name": name, "mime_prefix": prefix}})
+
+
+def source_of(function, without_docstring=True):
+    """Display the body of a function or class as it is tested, highlighted: a lesson never pastes a copy.
+
+    Parameters
+    ----------
+    function : function or class
+    without_docstring : bool
+        Leave docstrings out: the lesson says the same in its own words.
+
+    Raises
+    ------
+    TypeError
+        Not something with Python source.
+    """
+    from IPython.display import display
+
+    code = source_text(function, without_docstring)
+    display({"text/markdown": f"```python\n{code}\n```", "text/plain": code}, raw=True)
+
+
+def source_text(function, without_docstring=True):
+    """The source that ``source_of`` displays: first a comment with the file, then the code."""
+    function = inspect.unwrap(function) if callable(function) else function
+    if not (inspect.isfunction(function) or inspect.isclass(function)):
+        raise TypeError(f"function: expected a function or a class, got {type(function).__name__}")
+    code = textwrap.dedent(inspect.getsource(function))
+    if without_docstring:
+        code = _strip_docstrings(code)
+    module = function.__module__
+    place = f"# {module.replace('.', '/')}.py\n" if module.startswith("rnnlib") else ""
+    return place + code.strip("\n")
+
+
+def note(*sources):
+    """Display a note for each corpus that is invented because the real one could not be had; nothing for real ones."""
+    for source in sources:
+        source.show_note()
+
+
+def _strip_docstrings(code):
+    lines = code.split("\n")
+    drop = set()
+    for node in ast.walk(ast.parse(code)):
+        if (
+            isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef))
+            and ast.get_docstring(node) is not None
+            and len(node.body) > 1
+        ):
+            first = node.body[0]
+            drop.update(range(first.lineno - 1, first.end_lineno))
+            if first.end_lineno < len(lines) and not lines[first.end_lineno].strip():
+                drop.add(first.end_lineno)  # the blank line after it
+    return "\n".join(line for i, line in enumerate(lines) if i not in drop)
