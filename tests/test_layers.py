@@ -184,7 +184,7 @@ def test_bad_arguments_are_named():
         (ValueError, r"layers\[0\]: expected W_x, W_h, b .* got W_x, W_h, b_x, b_h", lambda: stack_forward(x, layers)),
         (ValueError, "states: expected 3 entries, one a layer, got 1", lambda: stack_forward(x, layers, [None], cell="gru")),
         (TypeError, "states: expected a list, got ndarray", lambda: stack_forward(x, layers, x, cell="gru")),
-        (ValueError, r"W_x: expected shape \(5, 15\), got \(10, 15\)", lambda: stack_forward(x, [layers[0], layers[2]], cell="gru")),
+        (ValueError, r"W_x: expected shape \(5, 3H\), got \(10, 15\)", lambda: stack_forward(x, [layers[0], layers[2]], cell="gru")),
         (ValueError, "tape: expected a tape of 3 lstm", lambda: stack_forward(x, layers, tape=tape)),
         (TypeError, "tape: expected the tape of bidirectional_forward", lambda: bidirectional_backward(dh_seq, tape)),
         (TypeError, "tape: expected the tape of stack_forward", lambda: stack_backward(dh_seq, None)),
