@@ -17,7 +17,10 @@ LENGTHS = np.array([6, 2, 4])
 TWINS = {RNN: torch.nn.RNN, LSTM: torch.nn.LSTM, GRU: torch.nn.GRU}
 LAYERS = [(RNN, {}), (RNN, {"activation": "relu"}), (LSTM, {}), (GRU, {})]
 VARIANTS = [(LSTM, {"peephole": True}), (GRU, {"reset": "before"})]
-ONLY_LOOP = [(cls, {name: value}) for cls in TWINS for name, value in (("layer_norm", True), ("zoneout", 0.3), ("recurrent_dropout", 0.3))]
+ONLY_LOOP = [
+    (cls, {name: value}) for cls in TWINS for name, value in (("layer_norm", True), ("zoneout", 0.3), ("variational_dropout", 0.3))
+]
+ONLY_LOOP += [(LSTM, {"recurrent_dropout": 0.3}), (GRU, {"recurrent_dropout": 0.3})]
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device"))]
 
 
@@ -164,9 +167,9 @@ def test_lengths_are_torchs_packed_sequences(cls):
     close([h_seq, *parts(state)], [pad_packed_sequence(out, batch_first=True)[0], *parts(final)], OUT_TOL)
 
 
-@pytest.mark.parametrize("cls, options", LAYERS + VARIANTS + ONLY_LOOP[::3])
+@pytest.mark.parametrize("cls, options", LAYERS + VARIANTS + ONLY_LOOP)
 def test_two_halves_with_the_state_between_are_the_whole(cls, options):
-    layer = make(cls, num_layers=2, **options)
+    layer = make(cls, num_layers=2, **options).eval()
     x = inputs(B, T, D)
     whole, final = layer(x)
     first, state = layer(x[:, :2])
@@ -174,9 +177,9 @@ def test_two_halves_with_the_state_between_are_the_whole(cls, options):
     close([torch.cat([first, second], 1), *parts(end)], [whole, *parts(final)], OUT_TOL)
 
 
-@pytest.mark.parametrize("cls, options", LAYERS + VARIANTS + ONLY_LOOP[::3])
+@pytest.mark.parametrize("cls, options", LAYERS + VARIANTS + ONLY_LOOP)
 def test_a_cell_called_step_by_step_is_the_layer(cls, options):
-    layer = make(cls, **options)
+    layer = make(cls, **options).eval()
     x, state, outputs = inputs(B, T, D), None, []
     for t in range(T):
         state = layer.cells[0](x[:, t], state)
@@ -231,20 +234,31 @@ def test_variants_of_the_loop_differ_from_the_plain_layer_and_are_named(cls, opt
 
 
 @pytest.mark.parametrize("cls", TWINS)
-def test_recurrent_dropout_keeps_its_mask_through_a_sequence_and_rests_in_eval(cls):
-    layer, plain = make(cls, recurrent_dropout=0.5), make(cls)
-    x = inputs(B, T, D)
+def test_variational_dropout_keeps_its_masks_through_a_sequence_and_rests_in_eval(cls):
+    layer, plain = make(cls, variational_dropout=0.5), make(cls)
+    x, cell = inputs(B, T, D), layer.cells[0]
     torch.manual_seed(0)
-    mask = layer.cells[0].noise(x[:, 0])
-    assert set(mask.unique().tolist()) == {0.0, 2.0}
+    x_mask, h_mask = cell.masks(x[:, 0])
+    assert x_mask.shape == (B, D) and h_mask.shape == (B, H) and set(h_mask.unique().tolist()) == {0.0, 2.0}
     torch.manual_seed(0)
     h_seq, _ = layer(x)
     state = tuple(torch.zeros(B, H, dtype=x.dtype) for _ in layer.parts)
     for t in range(T):
-        state = layer.cells[0].advance(layer.cells[0].project(x[:, t]), state, mask)
+        state = cell.advance(cell.project(x[:, t] * x_mask), state, h_mask)
         close([state[0]], [h_seq[:, t]], OUT_TOL)
     layer.eval()
     close([layer(x)[0]], [plain(x)[0]], OUT_TOL)
+
+
+def test_recurrent_dropout_may_not_write_but_never_erases():
+    cell, plain = make(LSTM, recurrent_dropout=0.5).cells[0], make(LSTM).cells[0]
+    x_t, old = inputs(B, D).detach(), (inputs(B, H).detach(), inputs(B, H, seed=8).detach())
+    f = torch.sigmoid((plain.project(x_t) + old[0] @ plain.W_h)[:, H : 2 * H])
+    _, c = plain(x_t, old)
+    _, dropped = cell(x_t, old)
+    kept, written = f * old[1], c - f * old[1]
+    nothing, twice = (torch.isclose(dropped, v, rtol=0, atol=OUT_TOL) for v in (kept, kept + 2 * written))
+    assert (nothing | twice).all() and nothing.any() and twice.any()
 
 
 @pytest.mark.parametrize("cls", TWINS)
@@ -376,9 +390,9 @@ def test_auto_says_what_it_chose():
         (GRU, dict(reset="never"), "reset: expected one of"),
         (LSTM, dict(num_layers=0), "num_layers: expected a number >= 1, got 0"),
         (LSTM, dict(dropout=0.5), "dropout: acts between layers"),
-        (LSTM, dict(dropout=1.5, num_layers=2), "dropout: expected a number"),
+        (LSTM, dict(dropout=1.5, num_layers=2), "dropout: expected a probability below 1"),
         (LSTM, dict(zoneout=-0.1), "zoneout: expected a number"),
-        (RNN, dict(recurrent_dropout=2.0), "recurrent_dropout: expected a number"),
+        (GRU, dict(recurrent_dropout=1.0), "recurrent_dropout: expected a probability below 1, got 1.0"),
     ],
 )
 def test_impossible_requests_raise(cls, options, text):

@@ -20,8 +20,8 @@ class GRUCell(Cell):
         With ``layer_norm`` only.
     """
 
-    def __init__(self, D, H, *, reset="after", layer_norm=False, recurrent_dropout=0.0, zoneout=0.0):
-        super().__init__(D, H, recurrent_dropout, zoneout)
+    def __init__(self, D, H, *, reset="after", layer_norm=False, variational_dropout=0.0, recurrent_dropout=0.0, zoneout=0.0):
+        super().__init__(D, H, variational_dropout, recurrent_dropout, zoneout)
         check_choice("reset", reset, ("after", "before"))
         self.reset, self.layer_norm = reset, bool(layer_norm)
         sizes = {"W_x": (D, 3 * H), "W_h": (H, 3 * H), "b_x": (3 * H,), "b_h": (3 * H,)}
@@ -43,9 +43,9 @@ class GRUCell(Cell):
         size = a.shape[-1]
         return F.layer_norm(a, (size,), gain[:size] if size > self.H else gain[2 * self.H :]) if self.layer_norm else a
 
-    def advance(self, a_t, state, noise=None):
+    def advance(self, a_t, state, h_mask=None):
         (h_prev,), H = state, self.H
-        h = h_prev if noise is None else h_prev * noise
+        h = h_prev if h_mask is None else h_prev * h_mask
         W_rz, W_n, b_rz, b_n = self.W_h[:, : 2 * H], self.W_h[:, 2 * H :], self.b_h[: 2 * H], self.b_h[2 * H :]
         gain = self.gain_h if self.layer_norm else None
         r, z = torch.sigmoid(a_t[..., : 2 * H] + self.norm(h @ W_rz, gain) + b_rz).chunk(2, dim=-1)
@@ -53,6 +53,7 @@ class GRUCell(Cell):
             n = torch.tanh(a_t[..., 2 * H :] + r * (self.norm(h @ W_n, gain) + b_n))
         else:
             n = torch.tanh(a_t[..., 2 * H :] + self.norm((r * h) @ W_n, gain) + b_n)
+        n = self.candidate(n)
         return self.zone((n + z * (h_prev - n),), state)
 
     def source(self, x, state, lengths, reverse):
@@ -100,8 +101,10 @@ class GRU(Recurrent):
         Normalise both products, the gates' together and the candidate's by itself.
     dropout : float
         Probability of dropping an output between two layers, drawn anew at every step.
+    variational_dropout : float
+        Probability of dropping a unit of :math:`x_t` and of :math:`h_{t-1}` in front of the weights, one draw a sequence.
     recurrent_dropout : float
-        Probability of dropping a unit of :math:`h_{t-1}` in the recurrent products, one draw a sequence.
+        Probability of dropping a unit of what a step is about to write, drawn anew at every step; what is remembered stays.
     zoneout : float
         Probability that a unit keeps its old state.
     impl : {"auto", "source", "torch", "loop"}
@@ -120,8 +123,9 @@ class GRU(Recurrent):
 
     Notes
     -----
-    Lesson: :ref:`gru-cell`. Sources: Cho et al. (2014); Ba et al. (2016) for the layer norm, Gal and Ghahramani (2016) for the
-    recurrent dropout, Krueger et al. (2017) for zoneout. First weights: uniform in ±1/√H, as in ``torch.nn.GRU``.
+    Lesson: :ref:`gru-cell`. Sources: Cho et al. (2014); Ba et al. (2016) for the layer norm, Gal and
+    Ghahramani (2016) for variational dropout, Semeniuta et al. (2016) for recurrent dropout, Krueger et al. (2017) for zoneout.
+    First weights: uniform in ±1/√H, as in ``torch.nn.GRU``.
 
     Examples
     --------
@@ -140,12 +144,14 @@ class GRU(Recurrent):
         reset="after",
         layer_norm=False,
         dropout=0.0,
+        variational_dropout=0.0,
         recurrent_dropout=0.0,
         zoneout=0.0,
         impl="auto",
     ):
-        options = dict(reset=reset, layer_norm=layer_norm, recurrent_dropout=recurrent_dropout, zoneout=zoneout)
-        missing = only_loop(layer_norm=layer_norm, recurrent_dropout=recurrent_dropout, zoneout=zoneout)
+        noise = dict(variational_dropout=variational_dropout, recurrent_dropout=recurrent_dropout, zoneout=zoneout)
+        options = dict(reset=reset, layer_norm=layer_norm, **noise)
+        missing = only_loop(layer_norm=layer_norm, **noise)
         super().__init__(
             D,
             H,

@@ -3,6 +3,7 @@
 import warnings
 
 import torch
+import torch.nn.functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from rnnlib.checks import check_array, check_choice, check_lengths, check_number
@@ -47,6 +48,14 @@ def check_impl(impl, missing):
         raise ValueError(f"impl: expected one of {', '.join(map(repr, left))}, got {impl!r}: {missing[impl]}")
 
 
+def probability(name, p):
+    """``p`` as a float, from 0 to below 1."""
+    check_number(name, p, 0)
+    if p >= 1:
+        raise ValueError(f"{name}: expected a probability below 1, got {p}")
+    return float(p)
+
+
 def only_loop(**variants):
     """What `check_impl` calls missing when a variant is asked for that only the step loop has."""
     names = [name for name, value in variants.items() if value]
@@ -58,18 +67,19 @@ class Cell(Module):
     """One direction of one layer: its parameters, one step of it, and the ways to run it over a sequence.
 
     A subclass gives ``parts`` (names of its state), ``project(x)`` (all that does not depend on the state), ``advance(a_t, state,
-    noise)`` (one step from there) and, where there is a hand-written pair, ``source``.
+    h_mask)`` (one step from there) and, where there is a hand-written pair, ``source``.
     """
 
     parts = ("h",)
 
-    def __init__(self, D, H, recurrent_dropout=0.0, zoneout=0.0):
+    def __init__(self, D, H, variational_dropout=0.0, recurrent_dropout=0.0, zoneout=0.0):
         super().__init__()
         check_number("D", D, 1, integer=True)
         check_number("H", H, 1, integer=True)
-        check_number("recurrent_dropout", recurrent_dropout, 0, 1)
-        check_number("zoneout", zoneout, 0, 1)
-        self.D, self.H, self.recurrent_dropout, self.zoneout = int(D), int(H), float(recurrent_dropout), float(zoneout)
+        self.D, self.H = int(D), int(H)
+        self.variational_dropout = probability("variational_dropout", variational_dropout)
+        self.recurrent_dropout = probability("recurrent_dropout", recurrent_dropout)
+        self.zoneout = probability("zoneout", zoneout)
 
     def reset_parameters(self):
         """Uniform in ±1/√H, as torch.nn does; gains one."""
@@ -92,14 +102,20 @@ class Cell(Module):
         weight = next(self.parameters()).detach()
         check_array("x_t", x_t, f"B {self.D}", like=weight, finite=False)
         state = as_parts(state, self.parts, x_t.shape[0], self.H, weight)
-        state = self.advance(self.project(x_t), state, self.noise(x_t))
+        x_mask, h_mask = self.masks(x_t)
+        state = self.advance(self.project(x_t if x_mask is None else x_t * x_mask), state, h_mask)
         return state if len(state) > 1 else state[0]
 
-    def noise(self, x_t):
-        """Recurrent dropout: one mask (B, H) on the state, the same at every step; None outside training."""
-        if not self.training or self.recurrent_dropout == 0:
-            return None
-        return torch.nn.functional.dropout(x_t.new_ones(x_t.shape[0], self.H), self.recurrent_dropout)
+    def masks(self, x_t):
+        """Variational dropout: one mask (B, D) on the input and one (B, H) on the state, the same at every step; None outside training."""
+        p = self.variational_dropout
+        if not self.training or p == 0:
+            return None, None
+        return F.dropout(torch.ones_like(x_t), p), F.dropout(x_t.new_ones(x_t.shape[0], self.H), p)
+
+    def candidate(self, g_t):
+        """Recurrent dropout: a step may fail to write a unit, and never erases it."""
+        return F.dropout(g_t, self.recurrent_dropout, self.training)
 
     def loop(self, x, state, lengths, reverse):
         """One step after the other under autograd: every variant, no hand-written gradient."""
@@ -109,9 +125,10 @@ class Cell(Module):
             x = x.masked_fill(~valid[..., None], 0)
         if reverse:
             x = flip_valid(x, lengths)
-        noise, outputs = self.noise(x[:, 0]), []
+        x_mask, h_mask = self.masks(x[:, 0])
+        x, outputs = x if x_mask is None else x * x_mask[:, None], []
         for t, a_t in enumerate(self.project(x).unbind(1)):  # indexing here would be quadratic in T
-            new = self.advance(a_t, state, noise)
+            new = self.advance(a_t, state, h_mask)
             state = new if lengths is None else tuple(torch.where(valid[:, t, None], n, s) for n, s in zip(new, state, strict=True))
             outputs.append(state[0])
         h_seq = torch.stack(outputs, 1)
@@ -134,7 +151,7 @@ class Recurrent(Module):
     def __init__(self, D, H, *, num_layers, bidirectional, dropout, impl, make_cell, missing):
         super().__init__()
         check_number("num_layers", num_layers, 1, integer=True)
-        check_number("dropout", dropout, 0, 1)
+        probability("dropout", dropout)
         if dropout and num_layers == 1:
             raise ValueError(f"dropout: acts between layers; expected num_layers > 1 or dropout=0, got dropout={dropout}")
         check_impl(impl, missing)
@@ -220,7 +237,7 @@ class Recurrent(Module):
         finals = []
         for k in range(self.num_layers):
             if k and self.dropout:
-                h_seq = torch.nn.functional.dropout(h_seq, self.dropout, self.training)
+                h_seq = F.dropout(h_seq, self.dropout, self.training)
             outputs = []
             for reverse in range(self.directions):
                 cell = (self.reverse_cells if reverse else self.cells)[k]

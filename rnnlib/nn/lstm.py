@@ -24,8 +24,10 @@ class LSTMCell(Cell):
 
     parts = ("h", "c")
 
-    def __init__(self, D, H, *, peephole=False, layer_norm=False, recurrent_dropout=0.0, zoneout=0.0, forget_bias=None):
-        super().__init__(D, H, recurrent_dropout, zoneout)
+    def __init__(
+        self, D, H, *, peephole=False, layer_norm=False, variational_dropout=0.0, recurrent_dropout=0.0, zoneout=0.0, forget_bias=None
+    ):
+        super().__init__(D, H, variational_dropout, recurrent_dropout, zoneout)
         if forget_bias is not None:
             check_number("forget_bias", forget_bias)
         self.peephole, self.layer_norm, self.forget_bias = bool(peephole), bool(layer_norm), forget_bias
@@ -50,13 +52,13 @@ class LSTMCell(Cell):
         a = x @ self.W_x
         return (F.layer_norm(a, (4 * self.H,), self.gain_x) if self.layer_norm else a) + self.b
 
-    def advance(self, a_t, state, noise=None):
+    def advance(self, a_t, state, h_mask=None):
         h_prev, c_prev = state
-        r = (h_prev if noise is None else h_prev * noise) @ self.W_h
+        r = (h_prev if h_mask is None else h_prev * h_mask) @ self.W_h
         a_i, a_f, a_g, a_o = (a_t + (F.layer_norm(r, (4 * self.H,), self.gain_h) if self.layer_norm else r)).chunk(4, dim=-1)
         if self.peephole:
             a_i, a_f = a_i + self.p_i * c_prev, a_f + self.p_f * c_prev
-        c = torch.sigmoid(a_f) * c_prev + torch.sigmoid(a_i) * torch.tanh(a_g)
+        c = torch.sigmoid(a_f) * c_prev + torch.sigmoid(a_i) * self.candidate(torch.tanh(a_g))
         if self.peephole:
             a_o = a_o + self.p_o * c
         seen = F.layer_norm(c, (self.H,), self.gain_c, self.b_c) if self.layer_norm else c
@@ -111,8 +113,10 @@ class LSTM(Recurrent):
         Normalise both products and the memory that the output sees.
     dropout : float
         Probability of dropping an output between two layers, drawn anew at every step.
+    variational_dropout : float
+        Probability of dropping a unit of :math:`x_t` and of :math:`h_{t-1}` in front of the weights, one draw a sequence.
     recurrent_dropout : float
-        Probability of dropping a unit of :math:`h_{t-1}` in the recurrent product, one draw a sequence.
+        Probability of dropping a unit of what a step is about to write, drawn anew at every step; what is remembered stays.
     zoneout : float
         Probability that a unit of h, or of c, keeps its old state.
     forget_bias : float, optional
@@ -134,8 +138,9 @@ class LSTM(Recurrent):
     Notes
     -----
     Lesson: :ref:`lstm-cell`. Sources: Hochreiter and Schmidhuber (1997), Gers et al. (2000, 2002); Ba et al. (2016) for the layer norm,
-    Gal and Ghahramani (2016) for the recurrent dropout, Krueger et al. (2017) for zoneout, with one probability for h and c.
-    First weights: uniform in ±1/√H, as in ``torch.nn.LSTM``, which has two biases where one does the work.
+    Gal and Ghahramani (2016) for variational dropout, Semeniuta et al. (2016) for recurrent dropout, Krueger et al. (2017) for
+    zoneout, with one probability for h and c. First weights: uniform in ±1/√H, as in ``torch.nn.LSTM``, which has two biases where
+    one does the work.
 
     Examples
     --------
@@ -154,13 +159,15 @@ class LSTM(Recurrent):
         peephole=False,
         layer_norm=False,
         dropout=0.0,
+        variational_dropout=0.0,
         recurrent_dropout=0.0,
         zoneout=0.0,
         forget_bias=None,
         impl="auto",
     ):
-        options = dict(peephole=peephole, layer_norm=layer_norm, recurrent_dropout=recurrent_dropout, zoneout=zoneout)
-        missing = only_loop(layer_norm=layer_norm, recurrent_dropout=recurrent_dropout, zoneout=zoneout)
+        noise = dict(variational_dropout=variational_dropout, recurrent_dropout=recurrent_dropout, zoneout=zoneout)
+        options = dict(peephole=peephole, layer_norm=layer_norm, **noise)
+        missing = only_loop(layer_norm=layer_norm, **noise)
         super().__init__(
             D,
             H,

@@ -19,8 +19,8 @@ class RNNCell(Cell):
         With ``layer_norm`` only.
     """
 
-    def __init__(self, D, H, *, activation="tanh", layer_norm=False, recurrent_dropout=0.0, zoneout=0.0):
-        super().__init__(D, H, recurrent_dropout, zoneout)
+    def __init__(self, D, H, *, activation="tanh", layer_norm=False, variational_dropout=0.0, zoneout=0.0):
+        super().__init__(D, H, variational_dropout, zoneout=zoneout)
         check_choice("activation", activation, ("tanh", "relu"))
         self.activation, self.layer_norm = activation, bool(layer_norm)
         self.W_xh = torch.nn.Parameter(torch.empty(D, H))
@@ -35,9 +35,9 @@ class RNNCell(Cell):
     def project(self, x):
         return x @ self.W_xh if self.layer_norm else x @ self.W_xh + self.b_h
 
-    def advance(self, a_t, state, noise=None):
+    def advance(self, a_t, state, h_mask=None):
         (h_prev,) = state
-        a = a_t + (h_prev if noise is None else h_prev * noise) @ self.W_hh
+        a = a_t + (h_prev if h_mask is None else h_prev * h_mask) @ self.W_hh
         if self.layer_norm:
             a = F.layer_norm(a, (self.H,), self.gain, self.b_h)
         return self.zone((torch.tanh(a) if self.activation == "tanh" else torch.relu(a),), state)
@@ -81,8 +81,8 @@ class RNN(Recurrent):
         Normalise the pre-activation; ``b_h`` becomes the norm's shift.
     dropout : float
         Probability of dropping an output between two layers, drawn anew at every step.
-    recurrent_dropout : float
-        Probability of dropping a unit of :math:`h_{t-1}` in the recurrent product, one draw a sequence.
+    variational_dropout : float
+        Probability of dropping a unit of :math:`x_t` and of :math:`h_{t-1}` in front of the weights, one draw a sequence.
     zoneout : float
         Probability that a unit keeps its old state.
     impl : {"auto", "source", "torch", "loop"}
@@ -101,8 +101,8 @@ class RNN(Recurrent):
 
     Notes
     -----
-    Lesson: :ref:`rnn-cell`. Sources: Elman (1990); Ba et al. (2016) for the layer norm, Gal and Ghahramani (2016) for the recurrent
-    dropout, Krueger et al. (2017) for zoneout. First weights: uniform in ±1/√H, as in ``torch.nn.RNN``.
+    Lesson: :ref:`rnn-cell`. Sources: Elman (1990); Ba et al. (2016) for the layer norm, Gal and Ghahramani (2016)
+    for variational dropout, Krueger et al. (2017) for zoneout. First weights: uniform in ±1/√H, as in ``torch.nn.RNN``.
 
     Examples
     --------
@@ -121,11 +121,12 @@ class RNN(Recurrent):
         activation="tanh",
         layer_norm=False,
         dropout=0.0,
-        recurrent_dropout=0.0,
+        variational_dropout=0.0,
         zoneout=0.0,
         impl="auto",
     ):
-        options = dict(activation=activation, layer_norm=layer_norm, recurrent_dropout=recurrent_dropout, zoneout=zoneout)
+        noise = dict(variational_dropout=variational_dropout, zoneout=zoneout)
+        options = dict(activation=activation, layer_norm=layer_norm, **noise)
         super().__init__(
             D,
             H,
@@ -134,7 +135,7 @@ class RNN(Recurrent):
             dropout=dropout,
             impl=impl,
             make_cell=lambda D, H: RNNCell(D, H, **options),
-            missing=only_loop(layer_norm=layer_norm, recurrent_dropout=recurrent_dropout, zoneout=zoneout),
+            missing=only_loop(layer_norm=layer_norm, **noise),
         )
 
     def choose_on_cpu(self, x, lengths):
