@@ -8,7 +8,7 @@ PORT ?= 8000
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book serve test lint bench lab release grade feedback clean
+.PHONY: help setup book serve test lint bench lab release collect grade feedback export clean
 
 help:  ## Show the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -33,6 +33,27 @@ lint: $(ENVIRONMENT)  ## Style and import rules only
 
 bench: $(ENVIRONMENT)  ## Measure the claims of speed on this machine
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(PY) "$$script"; done
+
+# The road of a lab: N=2 names it. What each step reads and writes: labs/README.md
+LAB = $(if $(N),--lab $(N))
+
+lab: $(ENVIRONMENT)  ## Open a lab as a student does (N=2)
+	@$(PY) -m labs.grading open $(LAB)
+
+release: $(ENVIRONMENT)  ## Teachers: make the students' notebook of a lab (N=2)
+	@$(PY) -m labs.grading release $(LAB)
+
+collect: $(ENVIRONMENT)  ## Teachers: take in the downloaded submissions (N=2)
+	@$(PY) -m labs.grading collect $(LAB)
+
+grade: $(ENVIRONMENT)  ## Teachers: grade the collected submissions (N=2)
+	@$(PY) -m labs.grading grade $(LAB)
+
+feedback: $(ENVIRONMENT)  ## Teachers: write a page for each student (N=2)
+	@$(PY) -m labs.grading feedback $(LAB)
+
+export: $(ENVIRONMENT)  ## Teachers: write the grades as CSV (N=2)
+	@$(PY) -m labs.grading export $(LAB)
 
 clean:  ## Remove what was built; .venv stays
 	rm -rf _build
