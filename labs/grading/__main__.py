@@ -1,0 +1,92 @@
+"""``python -m labs.grading VERB --lab lab02_rnn``: the road of a lab, one verb a step."""
+
+import argparse
+import pathlib
+import sys
+import warnings
+
+from labs.grading import source
+from labs.grading.build import RoadError
+from labs.grading.course import Course
+
+
+def parser():
+    """The command line."""
+    top = argparse.ArgumentParser(prog="python -m labs.grading", description="Build, release, collect and grade the labs of the course.")
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    def verb(name, text):
+        p = verbs.add_parser(name, help=text, description=text)
+        p.add_argument("--lab", default="2" if len(source.names()) == 1 else None, help="lab02_rnn, lab02 or 2")
+        p.add_argument("--course", type=pathlib.Path, default=source.LABS, help="the folder of the course's data (default: labs)")
+        return p
+
+    verb("build", "write the full notebook (solutions, hidden tests) into source/")
+    verb("release", "write the students' notebook into release/")
+    p = verb("collect", "take downloaded submissions into submitted/")
+    p.add_argument("--from", dest="folder", type=pathlib.Path, help="where they lie (default: downloaded/LAB/archive)")
+    p.add_argument("--force", action="store_true", help="replace what was collected before")
+    p = verb("grade", "grade what is in submitted/ into the gradebook")
+    p.add_argument("--student", action="append", help="only this student (may be given again)")
+    p.add_argument("--force", action="store_true", help="grade again who has been graded")
+    p.add_argument("--quiet", action="store_true", help="no progress bar")
+    verb("feedback", "write a page for each student into feedback/")
+    p = verb("export", "write the grades as CSV into exports/")
+    p.add_argument("--to", type=pathlib.Path, help="another file")
+    p = verb("open", "open the released lab in JupyterLab, as a student does")
+    p.add_argument("--no-browser", action="store_true", help="start the server only")
+    return top
+
+
+def main(words=None):
+    """Run one verb; returns the exit status."""
+    o = parser().parse_args(words)
+    warnings.simplefilter("ignore")  # of other people's libraries
+    try:
+        if o.lab is None:
+            raise ValueError(f"lab: expected --lab with one of {', '.join(source.names())}")
+        return _run(o, Course(o.course), source.find(o.lab))
+    except (RoadError, FileNotFoundError, ValueError) as problem:
+        print(problem, file=sys.stderr)
+        return 1
+
+
+def _run(o, course, lab):
+    if o.verb == "build":
+        from labs.grading.build import build
+
+        print(build(course, lab))
+    elif o.verb == "release":
+        from labs.grading.build import release
+
+        print(release(course, lab))
+    elif o.verb == "collect":
+        from labs.grading.collect import collect
+
+        for c in collect(course, lab, o.folder, o.force):
+            print(f"{c.student or '-'}: {c.origin}" + (f": {c.problem}" if c.problem else ""))
+    elif o.verb == "grade":
+        from labs.grading.grade import grade
+
+        for g in grade(course, lab, o.student, o.force, progress=not o.quiet):
+            person = "   a person has to look" if g.needs_person else ""
+            print(f"{g.student}: {'not graded' if g.score is None else f'{g.score:g} points'}{person}")
+            for note in g.notes:
+                print(f"    {note}")
+    elif o.verb == "feedback":
+        from labs.grading.feedback import feedback
+
+        print(f"{len(feedback(course, lab))} pages in {course.root / 'feedback'}")
+    elif o.verb == "export":
+        from labs.grading.feedback import export
+
+        print(export(course, lab, o.to))
+    elif o.verb == "open":
+        from labs.grading.student import open_lab
+
+        return open_lab(course, lab, not o.no_browser)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,220 @@
+"""What a hidden test is written with: cases with points, comparisons that name the likely mistake, a mark that is one plain float.
+
+A hidden test calls a student's function with :meth:`Part.call` and compares what comes back with :func:`expect`. It never looks at anything
+else, so the same lines run in the student's kernel (a bare ``nbgrader autograde``) and in a process that holds only a
+proxy of the function. Nothing in this module knows an answer.
+"""
+
+import contextlib
+import copy
+import functools
+import hashlib
+import hmac
+import io
+import os
+import pathlib
+import traceback
+import warnings
+
+import numpy as np
+
+from labs.grading import forbid
+
+TOL = 1e-5  # relative to the largest expected entry: float32 inside is fine, every planted mistake is far outside
+
+
+class Wrong(Exception):
+    """The student's result is not what was asked for; the text is shown to the student."""
+
+
+class StudentError(Wrong):
+    """The student's function raised."""
+
+
+def sizes(rng, n, low=2, high=9):
+    """``n`` sizes, all different: a swapped axis never fits by accident."""
+    return [int(s) for s in rng.choice(np.arange(low, high), size=n, replace=False)]
+
+
+def call_here(fn, args, kwargs):
+    """Call in this process. Returns the result and the positions (from 1) of arguments that the call changed."""
+    sent = copy.deepcopy(args)
+    said = io.StringIO()
+    try:
+        with forbid.switched_off(), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with np.errstate(all="ignore"):
+                result = fn(*sent, **copy.deepcopy(kwargs))
+    except forbid.Forbidden as error:
+        raise Wrong(f"your code calls {error}, which does this part's work: write the equation instead") from None
+    except NotImplementedError:
+        raise StudentError("not written yet") from None
+    except Exception as error:
+        raise StudentError(_where(error)) from None
+    return result, [i for i, (a, b) in enumerate(zip(args, sent, strict=True), 1) if not _same(a, b)]
+
+
+def _where(error):
+    """What a student's function raised and on which of its lines, and nothing of ours."""
+    text = f"your code raised {type(error).__name__}: {str(error)[:300]}"
+    lines = [f.line for f in traceback.extract_tb(error.__traceback__) if "ipy" in f.filename or "lab-cell" in f.filename]
+    return f"{text} (in the line: {lines[-1][:120]})" if lines and lines[-1] else text
+
+
+def _same(a, b):
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(_same(a[k], b[k]) for k in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(_same, a, b))
+    if isinstance(a, np.ndarray):
+        return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
+    return a == b or a != a
+
+
+def parts_of(result, *names):
+    """``result`` as a tuple of ``len(names)`` results, or a sentence that says what was promised."""
+    if not isinstance(result, tuple | list) or len(result) != len(names):
+        got = f"{len(result)} results" if isinstance(result, tuple | list) else _kind(result)
+        raise Wrong(f"expected {len(names)} results, in this order: {', '.join(names)}; got {got}")
+    return tuple(result)
+
+
+def _kind(value):
+    return "nothing (is the return missing?)" if value is None else f"one {type(value).__name__}"
+
+
+def array(name, got):
+    """``got`` as a NumPy array of numbers, or a sentence that says what it is."""
+    if got is None:
+        raise Wrong(f"{name}: got None: is the return missing?")
+    if hasattr(got, "detach"):
+        got = got.detach().cpu().numpy()
+    try:
+        a = np.asarray(got)
+    except ValueError:
+        raise Wrong(f"{name}: expected an array, got a {type(got).__name__} with rows of different lengths") from None
+    if a.dtype.kind not in "biuf":
+        raise Wrong(f"{name}: expected an array of real numbers, got {type(got).__name__} of {a.dtype}")
+    return a
+
+
+def array_of(got):
+    """``got`` as a NumPy array of numbers (see :func:`array`)."""
+    return array("the result", got)
+
+
+def close(a, b, tol=TOL):
+    """Equal shapes and equal to ``tol`` of the largest entry of ``b``."""
+    a, b = np.asarray(a, float), np.asarray(b, float)
+    if a.shape != b.shape or not np.isfinite(a).all():
+        return False
+    return bool(np.abs(a - b).max(initial=0) <= tol * max(1.0, np.abs(b).max(initial=0)))
+
+
+def expect(name, got, want, mistakes=None, tol=TOL):
+    """Compare; on a difference raise :class:`Wrong` with the likely mistake by name.
+
+    ``mistakes`` maps a sentence to the value (or a function that computes it) that this mistake gives.
+    """
+    a, want = array(name, got), np.asarray(want)
+    if close(a, want, tol):
+        return
+    for sentence, value in (mistakes or {}).items():
+        if close(a, value() if callable(value) else value, tol):
+            raise Wrong(f"{name}: {sentence}")
+    if a.shape != want.shape:
+        raise Wrong(f"{name}: expected shape {want.shape}, got {a.shape}")
+    if not np.isfinite(a).all():
+        raise Wrong(f"{name}: {int((~np.isfinite(a)).sum())} of {a.size} entries are NaN or infinite")
+    off = np.abs(a.astype(float) - want)
+    raise Wrong(f"{name}: shape {a.shape} is right, but {int((off > tol).sum())} of {a.size} entries differ, by up to {off.max():.3g}")
+
+
+def seed_of(*words):
+    """A seed from the course's key, the student and ``words``: other numbers for every student, the same at a re-grade."""
+    key = os.environ.get("GRADING_KEY", "practice").encode()
+    return int.from_bytes(hmac.new(key, "/".join([student(), *words]).encode(), hashlib.sha256).digest()[:8], "big")
+
+
+def student():
+    """Who is graded: said by the engine, or by the folder ``autograded/STUDENT/LAB`` that nbgrader runs in."""
+    if os.environ.get("NBGRADER_EXECUTION") == "autograde":
+        return os.environ.get("GRADING_STUDENT") or pathlib.Path.cwd().parent.name
+    return os.environ.get("GRADING_STUDENT", "practice")
+
+
+class Part:
+    """The cases of one part of a lab.
+
+    Parameters
+    ----------
+    name : str
+        The part, as the student knows it.
+    points : float
+        What the part is worth; the points of its cases must add up to it.
+    provided : tuple of str
+        Names of the lab's own helpers that the student's code may call.
+    """
+
+    def __init__(self, name, points, provided=()):
+        self.name, self.points, self.provided, self.cases = name, points, provided, []
+        self._read = {}  # id of a function -> the forbidden thing that it is made of, or None
+
+    def case(self, points, title):
+        """Register ``function(rng)`` as a case worth ``points``."""
+
+        def register(function):
+            self.cases.append((points, title, function))
+            return function
+
+        return register
+
+    def call(self, fn, *args, **kwargs):
+        """What the student's function returns for copies of ``args``.
+
+        Raises
+        ------
+        Wrong
+            The function is made of what the lab asks to write, raises, or changes its arguments.
+        """
+        if id(fn) not in self._read:
+            self._read[id(fn)] = forbid.in_text(fn.student_text) if hasattr(fn, "student_text") else forbid.in_function(fn, self.provided)
+        if self._read[id(fn)]:
+            raise Wrong(f"your code uses {self._read[id(fn)]}, which does this part's work: write the equation instead")
+        run = fn.remote_call if hasattr(fn, "remote_call") else functools.partial(call_here, fn)
+        result, changed = run(args, kwargs)
+        if changed:
+            raise Wrong(f"your function changes its argument number {', '.join(map(str, changed))} in place: work on a copy")
+        return result
+
+    def mark(self):
+        """Run the cases, print one line a case, and return the points reached as one plain float."""
+        if abs(sum(p for p, _, _ in self.cases) - self.points) > 1e-9:
+            raise ValueError(f"{self.name}: the cases are worth {sum(p for p, _, _ in self.cases)}, expected {self.points}")
+        got, lines = 0.0, []
+        for points, title, function in self.cases:
+            why = self._run(title, function)
+            got += 0.0 if why else points
+            lines.append(f"  [{'lost' if why else ' ok '}] {title}: {0 if why else points:g} of {points:g}")
+            if why:
+                lines.append(f"         {why}")
+        got = float(round(min(got, self.points), 6))
+        print("\n".join([f"{self.name}: {got:g} of {self.points:g} points", *lines]))
+        return got
+
+    def _run(self, title, function):
+        """Why the case is lost, or None."""
+        rng = np.random.default_rng(seed_of(self.name, title))
+        try:
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                function(rng)
+        except Wrong as error:
+            return str(error)
+        except NameError as error:
+            return f"{error.name or 'a function of this part'} is not there: was its cell deleted, or does it stop with an error?"
+        except Exception as error:  # a result that no comparison foresaw costs this case, never the cell
+            if os.environ.get("GRADING_DEBUG"):  # for a lab's author: the test itself may be wrong
+                raise
+            return f"what your function returned cannot be compared ({type(error).__name__})"
+        return None

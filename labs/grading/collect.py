@@ -1,0 +1,98 @@
+"""Downloaded submissions → ``submitted/STUDENT/LAB/LAB.ipynb``. A file that cannot be opened costs its own student a message."""
+
+import dataclasses
+import datetime
+import os
+import pathlib
+import re
+import shutil
+import stat
+import zipfile
+
+MAX_FILE, MAX_MEMBERS = 20_000_000, 2000
+PROBLEM = "problem.txt"  # lies beside a submission that could not be taken as it came
+_STUDENT = re.compile(r"^(?P<student>[\w.@+-]+?)(?:[_-]lab\d\d\w*)?$")
+
+
+@dataclasses.dataclass
+class Collected:
+    """One submission: whose, from which file, and what has to be said about it (empty if it is in order)."""
+
+    student: str
+    origin: str
+    problem: str = ""
+
+
+def collect(course, lab, folder=None, force=False):
+    """Take every ``STUDENT.zip``, ``STUDENT_labNN_topic.zip`` or ``STUDENT.ipynb`` of a folder.
+
+    Parameters
+    ----------
+    course : Course
+    lab : str
+    folder : path, optional
+        Default ``downloaded/LAB/archive`` in the course.
+    force : bool
+        Replace what was collected before; else a student who has a submission keeps it.
+
+    Returns
+    -------
+    list of Collected
+        In the order of the students.
+    """
+    folder = pathlib.Path(folder) if folder else course.root / "downloaded" / lab / "archive"
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder}: put the downloads there, one zip a student, or use --from")
+    done = []
+    for path in sorted(folder.iterdir()):
+        found = _STUDENT.match(path.stem)
+        if path.suffix not in (".zip", ".ipynb") or not found:
+            done.append(Collected("", path.name, "skipped: expected STUDENT.zip, STUDENT_labNN_topic.zip or STUDENT.ipynb"))
+            continue
+        student = found["student"]
+        target = course.folder("submitted", lab, student)
+        if target.exists() and not force:
+            done.append(Collected(student, path.name, "kept as collected before (--force replaces it)"))
+            continue
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
+        problem = _take(path, target / f"{lab}.ipynb")
+        if problem:
+            (target / PROBLEM).write_text(problem)
+        stamp = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC)
+        (target / "timestamp.txt").write_text(stamp.strftime("%Y-%m-%d %H:%M:%S UTC"))
+        done.append(Collected(student, path.name, problem))
+    return sorted(done, key=lambda c: c.student)
+
+
+def _take(path, target):
+    """Write the notebook of one download to ``target``; returns what is wrong with it, or an empty text."""
+    if not stat.S_ISREG(os.lstat(path).st_mode):
+        return "not a regular file"
+    if path.suffix == ".ipynb":
+        if path.stat().st_size > MAX_FILE:
+            return f"larger than {MAX_FILE // 1_000_000} MB"
+        shutil.copyfile(path, target)
+        return ""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [m for m in archive.infolist() if m.filename.endswith(".ipynb") and not _hidden(m.filename)]
+            if len(archive.infolist()) > MAX_MEMBERS:
+                return f"the zip holds more than {MAX_MEMBERS} files"
+            named = [m for m in members if pathlib.PurePosixPath(m.filename).name == target.name]
+            if len(named or members) != 1:
+                what = "no notebook" if not members else f"{len(named or members)} notebooks"
+                return f"the zip holds {what}, expected one {target.name}"
+            chosen = (named or members)[0]
+            with archive.open(chosen) as file:
+                data = file.read(MAX_FILE + 1)  # whatever size the zip claims
+    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, ValueError, EOFError) as error:
+        return f"the zip cannot be read ({type(error).__name__})"
+    if len(data) > MAX_FILE:
+        return f"the notebook in the zip is larger than {MAX_FILE // 1_000_000} MB"
+    target.write_bytes(data)  # only the content: names, links and paths inside the zip are never used
+    return "" if named else f"taken from {pathlib.PurePosixPath(chosen.filename).name}, expected {target.name}"
+
+
+def _hidden(name):
+    return any(part.startswith((".", "__MACOSX")) for part in pathlib.PurePosixPath(name).parts)

@@ -1,0 +1,97 @@
+"""A course folder: where the source, the release, submissions, marks and feedback of its labs lie."""
+
+import contextlib
+import logging
+import os
+import pathlib
+import secrets
+
+from labs.grading import source
+
+STEPS = ("source", "release", "submitted", "autograded", "feedback")
+
+
+class Course:
+    """The folder ``root`` with nbgrader's layout ``STEP/STUDENT/LAB`` and a gradebook; made if it is missing."""
+
+    def __init__(self, root=source.LABS):
+        self.root = pathlib.Path(root).resolve()
+        self.work.mkdir(parents=True, exist_ok=True)
+        config = self.root / "nbgrader_config.py"
+        if self.root != source.LABS and not config.exists():
+            config.write_text(f'get_config()\nload_subconfig("nbgrader_config.py", path={str(source.LABS)!r})\n')
+        self.key()
+
+    @property
+    def work(self):
+        """Where the engine keeps its own files."""
+        return self.root / "work"
+
+    @property
+    def gradebook(self):
+        """The address of nbgrader's database."""
+        return f"sqlite:///{self.root / 'gradebook.db'}"
+
+    def folder(self, step, lab, student="."):
+        """The folder of a lab at one step of the road."""
+        return self.root / step / student / lab
+
+    def key(self):
+        """The secret that every student's numbers are drawn from; made once, then kept, so that a re-grade draws the same."""
+        path = self.work / "grading.key"
+        with contextlib.suppress(FileExistsError), open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+            file.write(secrets.token_hex(32))
+        return path.read_text().strip()
+
+    def students(self, lab):
+        """Who has handed in ``lab``, in order."""
+        return sorted(p.parent.name for p in self.root.glob(f"submitted/*/{lab}") if p.is_dir())
+
+    def released(self, lab):
+        """The released notebook.
+
+        Raises
+        ------
+        FileNotFoundError
+            The lab has not been released in this course.
+        """
+        path = self.folder("release", lab) / f"{lab}.ipynb"
+        if not path.exists():
+            raise FileNotFoundError(f"{lab} is not released in {self.root}: run  python -m labs.grading release --lab {lab}")
+        return path
+
+    def book(self):
+        """nbgrader's gradebook, open, to be used in a ``with``.
+
+        Raises
+        ------
+        FileNotFoundError
+            Nothing has been released in this course.
+        """
+        from nbgrader.api import Gradebook
+
+        if not (self.root / "gradebook.db").exists():
+            raise FileNotFoundError(f"there is no gradebook in {self.root}: run  python -m labs.grading release")
+        return Gradebook(self.gradebook)
+
+    @contextlib.contextmanager
+    def nbgrader(self, **folders):
+        """nbgrader's own interface on this course; ``folders`` renames a step's folder (``submitted="work/clean"``)."""
+        from nbgrader.apps.api import NbGraderAPI
+        from traitlets.config.loader import PyFileConfigLoader
+
+        here, env = os.getcwd(), dict(os.environ)
+        os.chdir(self.root)
+        try:
+            config = PyFileConfigLoader("nbgrader_config.py", path=str(self.root)).load_config()
+            config.CourseDirectory.root = str(self.root)
+            config.CourseDirectory.db_url = self.gradebook
+            for step, folder in folders.items():
+                config.CourseDirectory[f"{step}_directory"] = folder
+            api = NbGraderAPI(config=config)
+            api.log_level = logging.WARNING
+            yield api
+        finally:
+            os.chdir(here)
+            os.environ.clear()
+            os.environ.update(env)

@@ -1,0 +1,168 @@
+"""A lab is not passed by calling its answer: ready-made recurrent layers, the course's library, automatic differentiation.
+
+Two nets. *Before* a call, what the function is made of is read: its own code and that of every helper it reaches, or the text of the
+student's cells where the code itself is out of sight. *During* a call the entry points are switched off, which also catches what was
+reached by a detour. Honest limit: whoever hides a saved reference to a built-in behind computed names gets past both, with
+more work than writing the function.
+"""
+
+import ast
+import contextlib
+import sys
+import types
+
+MODULES = ("rnnlib.scratch", "rnnlib.nn", "torch.nn", "torch.autograd", "torch.func", "torch._VF", "torch._C", "torch.ops", "torch.jit")
+CALLS = ("rnn_tanh", "rnn_relu", "rnn_tanh_cell", "rnn_relu_cell", "lstm_cell", "gru_cell")
+DIFFERENTIATION = ("backward", "requires_grad", "requires_grad_", "_VF", "_C")
+DETOURS = ("exec", "eval", "__import__", "importlib", "globals", "_getframe", "ctypes", "modules", "__globals__", "f_globals")
+_BUILTIN_DETOURS = ("exec", "eval", "__import__", "globals", "_getframe")
+
+
+def _module_of(path):
+    """The forbidden module that a dotted path lies in, or None."""
+    return next((m for m in MODULES if path == m or path.startswith(m + ".")), None)
+
+
+def _word(word):
+    """Why an attribute or unbound name is not allowed, or None."""
+    if word in CALLS or word in DIFFERENTIATION:
+        return word
+    return word if word in DETOURS else None
+
+
+def in_text(source):
+    """The first forbidden thing in a student's text, or None. Text that does not parse holds nothing that could run."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    own = {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    own |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    own |= {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
+    for node in ast.walk(tree):
+        found = None
+        if isinstance(node, ast.Import):
+            found = next(filter(None, (_module_of(a.name) or _word(a.name.split(".")[0]) for a in node.names)), None)
+        elif isinstance(node, ast.ImportFrom):
+            paths = [node.module or ""] + [f"{node.module}.{a.name}" for a in node.names]
+            found = next(filter(None, map(_module_of, paths)), None) or next(filter(None, (_word(a.name) for a in node.names)), None)
+        elif isinstance(node, ast.Attribute):
+            found = _module_of(_dotted(node)) or _word(node.attr)
+        elif isinstance(node, ast.Name) and node.id not in own:
+            found = _word(node.id)
+        elif isinstance(node, ast.keyword):
+            found = node.arg if node.arg in DIFFERENTIATION else None
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr":
+            found = None if len(node.args) > 1 and isinstance(node.args[1], ast.Constant) else "getattr with a computed name"
+        if found:
+            return found
+    return None
+
+
+def _dotted(node):
+    parts = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
+
+
+def in_function(fn, provided=()):
+    """The first forbidden thing that ``fn`` is made of or reaches, or None. ``provided`` names the lab's own helpers."""
+    todo, seen = [fn], set()
+    while todo:
+        thing = todo.pop()
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        found = _of_object(thing)
+        if found:
+            return found
+        if not isinstance(thing, types.FunctionType):
+            continue
+        cells = [c.cell_contents for c in thing.__closure__ or () if _filled(c)]
+        todo += [*cells, *(thing.__defaults__ or ()), *(thing.__kwdefaults__ or {}).values()]
+        for code in _codes(thing.__code__):
+            keywords = [w for const in code.co_consts if isinstance(const, tuple) for w in const if isinstance(w, str)]
+            found = next((w for w in keywords if w in DIFFERENTIATION), None)
+            if found:
+                return found
+            for word in code.co_names:
+                if word in provided:
+                    continue
+                if word in thing.__globals__:
+                    value = thing.__globals__[word]
+                    found = _of_object(value)
+                    todo.append(value)
+                else:
+                    found = _word(word) or ("torch.nn" if word == "nn" else None)
+                if found:
+                    return found
+    return None
+
+
+def _of_object(value):
+    """Why an object that a student's function holds is not allowed, or None."""
+    if isinstance(value, types.ModuleType):
+        return _module_of(value.__name__) or (value.__name__ if value.__name__ in DETOURS else None)
+    home = getattr(value, "__module__", None) or ""
+    if isinstance(value, types.FunctionType | type) and _module_of(home):
+        return f"{_module_of(home)} ({value.__name__})"
+    if isinstance(value, types.BuiltinFunctionType) and value.__name__ in CALLS + _BUILTIN_DETOURS:
+        return value.__name__
+    kind = type(value).__module__
+    return f"{_module_of(kind)} ({type(value).__name__})" if _module_of(kind) and not kind.startswith("torch._C") else None
+
+
+def _codes(code):
+    yield code
+    for const in code.co_consts:
+        if isinstance(const, types.CodeType):
+            yield from _codes(const)
+
+
+def _filled(cell):
+    try:
+        return cell.cell_contents is not None
+    except ValueError:
+        return False
+
+
+class Forbidden(Exception):
+    """A student's function called what the lab asks them to write."""
+
+
+def _refuse(name):
+    def refused(*args, **kwargs):
+        raise Forbidden(name)
+
+    return refused
+
+
+@contextlib.contextmanager
+def switched_off():
+    """While this is open, recurrent layers, torch's losses, automatic differentiation and the course's answers refuse to run."""
+    saved = []
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        places = [(torch, n) for n in (*CALLS, "lstm", "gru")] + [(torch._VF, n) for n in (*CALLS, "lstm", "gru")]
+        places += [(torch.nn.functional, n) for n in ("cross_entropy", "nll_loss", "embedding")]
+        places += [(torch.Tensor, "backward"), (torch.autograd, "grad"), (torch.autograd, "backward")]
+        for owner, name in places:
+            saved.append((owner, name, owner.__dict__.get(name)))
+            setattr(owner, name, _refuse(name))
+    answers = [m for m in sys.modules if m in ("rnnlib.scratch", "rnnlib.nn") or m.startswith(("rnnlib.scratch.", "rnnlib.nn."))]
+    hidden = {m: sys.modules[m] for m in answers}
+    for name in ("rnnlib.scratch", "rnnlib.nn", *answers):
+        sys.modules[name] = None
+    try:
+        yield
+    finally:
+        for owner, name, value in saved:
+            if value is None:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, value)
+        for name in ("rnnlib.scratch", "rnnlib.nn", *answers):
+            del sys.modules[name]
+        sys.modules.update(hidden)

@@ -1,0 +1,88 @@
+"""Collected submissions → marks in nbgrader's gradebook, by nbgrader itself: one kernel a student, one student after another."""
+
+import dataclasses
+import json
+import shutil
+
+import nbformat
+import tqdm
+
+from labs.grading.collect import PROBLEM
+from labs.grading.normalise import normalise
+
+
+@dataclasses.dataclass
+class Graded:
+    """What became of one submission: its automatic score, whether a person must look, and notes for staff and student."""
+
+    student: str
+    score: float | None
+    needs_person: bool
+    notes: list
+
+
+def grade(course, lab, students=None, force=False, progress=True):
+    """Grade everybody (or ``students``); who has been graded is left alone unless ``force``.
+
+    Returns
+    -------
+    list of Graded
+    """
+    released = course.released(lab)
+    everyone = course.students(lab)
+    unknown = sorted(set(students or ()) - set(everyone))
+    if unknown:
+        raise ValueError(f"students: {', '.join(unknown)} handed in nothing for {lab}")
+    todo = [s for s in (students or everyone) if force or not course.folder("autograded", lab, s).exists()]
+    done = []
+    with course.nbgrader(submitted="work/clean") as api:
+        for student in tqdm.tqdm(todo, desc=lab, unit="submission", disable=not progress):
+            done.append(_one(course, api, lab, student, released))
+    return done
+
+
+def _one(course, api, lab, student, released):
+    original = course.folder("submitted", lab, student)
+    problem = original / PROBLEM
+    nb, notes = normalise(released, original / f"{lab}.ipynb", problem.read_text() if problem.exists() else "")
+    result = _autograde(course, api, lab, student, nb)
+    if not result["success"]:
+        # The kernel was killed, or something that nbgrader cannot grade: no points, and a person is told.
+        notes.append("the notebook stopped the grader: no points until a person has looked at it")
+        nb, _ = normalise(released, original / "nothing was handed in")
+        nb.cells[0].source = "**This notebook stopped the grader.** A person will look at it."
+        result = _autograde(course, api, lab, student, nb)
+    score, person = _marks(course, lab, student)
+    _write_notes(course, lab, student, notes)
+    return Graded(student, score if result["success"] else None, person or not result["success"], notes)
+
+
+def _autograde(course, api, lab, student, nb):
+    clean = course.work / "clean" / student / lab
+    shutil.rmtree(clean, ignore_errors=True)
+    clean.mkdir(parents=True)
+    nbformat.write(nb, clean / f"{lab}.ipynb")
+    stamp = course.folder("submitted", lab, student) / "timestamp.txt"
+    if stamp.exists():
+        shutil.copyfile(stamp, clean / "timestamp.txt")
+    try:
+        return api.autograde(lab, student, force=True, create=True)
+    finally:
+        shutil.rmtree(course.work / "clean" / student, ignore_errors=True)
+
+
+def _marks(course, lab, student):
+    from nbgrader.api import MissingEntry
+
+    with course.book() as book:
+        try:
+            submission = book.find_submission(lab, student)
+        except MissingEntry:
+            return None, True
+        return submission.score, bool(submission.needs_manual_grade)
+
+
+def _write_notes(course, lab, student, notes):
+    path = course.work / "notes" / lab / f"{student}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(notes, indent=1))

@@ -1,0 +1,156 @@
+"""A submission rebuilt on the release: only the text of the answers, and of cells that the student added, is taken from the submitted file.
+
+So deleted, renamed, moved, re-tagged or changed test cells alter nothing. Never raises on a bad file: what cannot be read is
+graded as if nothing had been handed in, with the reason in words.
+"""
+
+import ast
+import json
+import os
+import stat
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_markdown_cell
+
+MAX_BYTES, MAX_CELLS, MAX_TEXT, MAX_DEPTH = 20_000_000, 1000, 200_000, 60
+
+
+class Unreadable(Exception):
+    """The submitted file is not a notebook; the text says why."""
+
+
+def read_cells(path):
+    """The cells of a submitted file as a list of (type, grade_id or None, text).
+
+    Raises
+    ------
+    Unreadable
+    """
+    try:
+        info = os.lstat(path)
+    except OSError:
+        raise Unreadable(f"no file {os.path.basename(path)} was handed in") from None
+    if not stat.S_ISREG(info.st_mode):
+        raise Unreadable("the submitted notebook is not a regular file")
+    if info.st_size > MAX_BYTES:
+        raise Unreadable(f"the submitted notebook is too large ({info.st_size / 1e6:.0f} MB, at most {MAX_BYTES / 1e6:.0f} MB)")
+    with open(path, "rb") as file:
+        raw = file.read()
+    if not raw.strip():
+        raise Unreadable("the submitted file is empty")
+    try:
+        data = json.loads(_text(raw))
+    except (ValueError, RecursionError):
+        raise Unreadable("the submitted file is not a notebook (it is not valid JSON)") from None
+    cells = _cells(data)
+    if not cells:
+        raise Unreadable("the submitted file is not a notebook (it has no cells)")
+    return cells
+
+
+def _text(raw):
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def _cells(data):
+    cells = None
+    if isinstance(data, dict):
+        sheets = data.get("worksheets")
+        cells = data.get("cells", sheets[0].get("cells") if isinstance(sheets, list) and sheets and isinstance(sheets[0], dict) else None)
+    kept = []
+    for cell in cells[:MAX_CELLS] if isinstance(cells, list) else []:
+        if not isinstance(cell, dict) or cell.get("cell_type") not in ("code", "markdown", "raw"):
+            continue
+        text = cell.get("source", cell.get("input", ""))
+        text = "".join(t for t in text if isinstance(t, str)) if isinstance(text, list) else text
+        if isinstance(text, str):
+            meta = cell.get("metadata")
+            meta = meta.get("nbgrader") if isinstance(meta, dict) else None
+            grade_id = meta.get("grade_id") if isinstance(meta, dict) else None
+            text = text[:MAX_TEXT].encode("utf-8", "replace").decode()
+            kept.append((cell["cell_type"], grade_id if isinstance(grade_id, str) else None, text))
+    return kept
+
+
+def rebuild(master, cells):
+    """The release ``master`` with a student's answers in it, and notes on what was put right."""
+    ids = {c.metadata.nbgrader.grade_id: c for c in master.cells if "nbgrader" in c.metadata}
+    ours = {c.source.strip() for c in master.cells}
+    notes = []
+    if not any(grade_id in ids for _, grade_id, _ in cells):
+        cells = _by_definition(ids, cells)
+        if any(grade_id for _, grade_id, _ in cells):
+            notes.append("the notebook had lost its cell names: answers were found by the functions that they define")
+        else:
+            notes.append("this notebook has none of the lab's cells: nothing in it could be graded")
+    answers, extra, last = {}, {}, None
+    for kind, grade_id, text in cells:
+        if grade_id in ids:
+            last = grade_id
+            if not ids[grade_id].metadata.nbgrader.get("solution"):
+                if text.strip() != ids[grade_id].source.strip():
+                    notes.append(f"cell {grade_id} was changed: the original is used")
+            elif grade_id in answers:
+                notes.append(f"cell {grade_id} occurs more than once: the first one is graded")
+            else:
+                answers[grade_id] = text
+        elif text.strip() and text.strip() not in ours:
+            extra.setdefault(last, []).append(new_code_cell(text) if kind == "code" else new_markdown_cell(text))
+    missing = [g for g, c in ids.items() if c.metadata.nbgrader.get("solution") and g not in answers]
+    if missing:
+        notes.append("answers that are missing: " + ", ".join(missing))
+    out = [*extra.get(None, [])]
+    for cell in master.cells:
+        cell = nbformat.from_dict(json.loads(json.dumps(cell)))
+        grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
+        cell.source = answers.get(grade_id, cell.source)
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+        out += [cell, *extra.get(grade_id, [])] if grade_id else [cell]
+    for i, cell in enumerate(out):
+        cell.id = cell.id if "nbgrader" in cell.metadata else f"cell-{i}"
+    return nbformat.v4.new_notebook(cells=out, metadata=master.metadata), notes
+
+
+def _by_definition(ids, cells):
+    """Cells without names, named by the functions that they define."""
+    home = {}
+    for grade_id, cell in ids.items():
+        if cell.cell_type == "code" and cell.metadata.nbgrader.get("solution"):
+            home |= dict.fromkeys(_defined(cell.source), grade_id)
+    named = []
+    for kind, _, text in cells:
+        found = next((home[n] for n in _defined(text) if n in home), None) if kind == "code" else None
+        if found in [g for _, g, _ in named]:
+            found = None  # an answer spread over two cells: the second one follows the first
+        named.append((kind, found, text))
+    return named
+
+
+def _defined(text):
+    try:
+        return [n.name for n in ast.parse(text).body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+
+
+def normalise(released, submitted, problem=""):
+    """The notebook to grade and the notes on it, for a released and a submitted file (which may be missing or broken).
+
+    ``problem`` is what was found when the file was collected.
+    """
+    master = nbformat.read(released, 4)
+    try:
+        nb, notes = rebuild(master, read_cells(submitted))
+    except Unreadable as reason:
+        nb, _ = rebuild(master, [])
+        notes = [f"{reason}; it was graded as if nothing had been handed in"]
+    if problem:
+        notes.insert(0, problem)
+    if notes:
+        lines = "\n".join(f"- {note}" for note in notes)
+        nb.cells.insert(0, new_markdown_cell(f"**About the file that was handed in**\n\n{lines}", id="about-this-file"))
+    return nb, notes

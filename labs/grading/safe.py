@@ -1,0 +1,70 @@
+"""What may stand in a page that staff or another student opens: text and pictures, nothing active, no hidden test."""
+
+import re
+
+from nbconvert.preprocessors import Preprocessor
+
+from labs.grading import source
+
+KEPT = ("text/plain", "image/png")
+MAX_TEXT, MAX_PNG, MAX_OUTPUTS = 20_000, 2_000_000, 50
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+_SCHEME = re.compile(r"(?i)\b(javascript|vbscript|data|file)\s*(?::|&#0*58;?|&#x0*3a;?|&colon;)")
+
+
+def markdown(text):
+    """Markdown with every HTML tag and every active link made inert."""
+    return _SCHEME.sub("blocked:", _TAG.sub("&lt;", text))
+
+
+def outputs(found):
+    """A cell's outputs as plain text and PNG."""
+    kept = []
+    for out in found[:MAX_OUTPUTS]:
+        kind = out.get("output_type") if isinstance(out, dict) else None
+        if kind == "stream":
+            name = "stderr" if out.get("name") == "stderr" else "stdout"
+            kept.append({"output_type": "stream", "name": name, "text": _text(out.get("text"), MAX_TEXT)})
+        elif kind == "error":
+            lines = out.get("traceback")
+            kept.append(
+                {
+                    "output_type": "error",
+                    "ename": _text(out.get("ename"), 200),
+                    "evalue": _text(out.get("evalue"), 2000),
+                    "traceback": [_text(line, 4000) for line in (lines if isinstance(lines, list) else [])[:100]],
+                }
+            )
+        elif kind in ("display_data", "execute_result") and isinstance(out.get("data"), dict):
+            data = {k: _text(v, MAX_PNG if k == "image/png" else MAX_TEXT) for k, v in out["data"].items() if k in KEPT}
+            if not re.fullmatch(r"[A-Za-z0-9+/=\s]*", data.get("image/png", "")):
+                del data["image/png"]
+            if data:
+                count = {"execution_count": out.get("execution_count")} if kind == "execute_result" else {}
+                kept.append({"output_type": kind, "data": data, "metadata": {}, **count})
+    return kept
+
+
+def _text(value, limit):
+    text = "".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= limit else text[:limit] + "\n[shortened]"
+
+
+class SafePage(Preprocessor):
+    """nbconvert preprocessor of the feedback pages."""
+
+    enabled = True
+
+    def preprocess_cell(self, cell, resources, index):
+        from nbformat.notebooknode import from_dict
+
+        if cell.cell_type == "markdown":
+            # What is locked or ungraded and from the release is ours, but telling it apart is not worth a risk.
+            cell.source = markdown(cell.source)
+            cell.pop("attachments", None)
+        elif cell.cell_type == "code":
+            cell.source = source.without_hidden(cell.source)
+            cell.outputs = [from_dict(o) for o in outputs(cell.outputs)]
+        else:
+            cell.source = markdown(cell.source)
+        return cell, resources

@@ -1,0 +1,73 @@
+"""The text source of a lab, ``labs/labNN_topic.md``, as a notebook and as its cells.
+
+The text is MyST Markdown with nbgrader's own metadata, so Jupytext alone reads it; nothing here adds a format.
+"""
+
+import pathlib
+import re
+
+import jupytext
+
+LABS = pathlib.Path(__file__).resolve().parent.parent
+BEGIN, END = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
+_HIDDEN = re.compile(r"(?ms)^[^\n]*BEGIN HIDDEN TESTS[^\n]*\n(.*?)^[^\n]*END HIDDEN TESTS[^\n]*\n?")
+
+
+def names():
+    """The names of all labs that have a text source, in order."""
+    return sorted(p.stem for p in LABS.glob("lab[0-9][0-9]_*.md"))
+
+
+def find(lab):
+    """The name of a lab given as ``lab02_rnn``, ``lab02``, ``2`` or ``02``.
+
+    Raises
+    ------
+    ValueError
+        No lab, or more than one, goes by this name.
+    """
+    word = str(lab).removesuffix(".md")
+    number = f"lab{int(word):02d}" if word.isdigit() else word
+    found = [n for n in names() if n == number or n.startswith(number + "_")]
+    if len(found) != 1:
+        raise ValueError(f"lab: expected one of {', '.join(names()) or 'none (there is no labs/labNN_topic.md)'}, got {lab!r}")
+    return found[0]
+
+
+def notebook(lab):
+    """The lab's full notebook, solutions and hidden tests included.
+
+    Raises
+    ------
+    ValueError
+        Two cells share a grade_id, or hidden tests stand outside a test cell.
+    """
+    nb = jupytext.read(LABS / f"{lab}.md")
+    nb.metadata.pop("jupytext", None)
+    nb.metadata.kernelspec = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    seen = set()
+    for i, cell in enumerate(nb.cells):
+        grade_id = meta(cell).get("grade_id")
+        cell.id = re.sub(r"[^a-zA-Z0-9_-]", "-", grade_id or f"text-{i}")  # the same text gives the same file
+        if grade_id in seen:
+            raise ValueError(f"{lab}: two cells are called {grade_id}")
+        if grade_id:
+            seen.add(grade_id)
+        if hidden(cell) and not (meta(cell).get("grade") and not meta(cell).get("solution")):
+            raise ValueError(f"{lab}: cell {i} holds hidden tests but is not a test cell")
+    return nb
+
+
+def meta(cell):
+    """The nbgrader metadata of a cell, or an empty dict."""
+    return cell.metadata.get("nbgrader", {})
+
+
+def hidden(cell):
+    """The hidden tests of a cell, or an empty text."""
+    return "".join(_HIDDEN.findall(cell.source))
+
+
+def without_hidden(text):
+    """A cell's text without its hidden tests."""
+    return _HIDDEN.sub("", text)

@@ -1,0 +1,27 @@
+"""A lab on a student's own machine: the released notebook, in a folder of its own, in JupyterLab."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from labs.grading.build import release
+from labs.grading.course import Course
+
+
+def workspace(course, lab):
+    """The student's copy ``work/LAB/LAB.ipynb``, made from a fresh release if there is none; never overwritten."""
+    path = course.work / lab / f"{lab}.ipynb"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copyfile(release(Course(folder), lab), path)  # a course of its own: the gradebook of this one is not touched
+    return path
+
+
+def open_lab(course, lab, browser=True):
+    """Open the student's copy in JupyterLab and wait until it is closed; returns JupyterLab's exit status."""
+    path = workspace(course, lab)
+    print(f"{path} is yours to work in; delete it to start again from the released lab.", flush=True)
+    command = [sys.executable, "-m", "jupyterlab", str(path)]
+    return subprocess.call(command if browser else [*command, "--no-browser"])

@@ -1,0 +1,43 @@
+"""nbgrader's settings for this course. ``nbgrader`` reads this file when it runs in this folder; other course folders load it."""
+
+import os
+import pathlib
+import sys
+
+c = get_config()  # noqa: F821  given by nbgrader
+
+LABS = pathlib.Path(__file__).resolve().parent
+COURSE = pathlib.Path.cwd()
+
+# Hidden tests import labs.grading.check, in this process and in the kernels that it starts.
+sys.path.insert(0, str(LABS.parent))
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(LABS.parent), os.environ.get("PYTHONPATH")]))
+# nbgrader makes its database with the program alembic, which lies beside this Python even where that is not on the PATH.
+os.environ["PATH"] = os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ.get("PATH", "")])
+# The key that every student's numbers are drawn from: the same at a re-grade.
+key = COURSE / "work" / "grading.key"
+if key.exists():
+    os.environ["GRADING_KEY"] = key.read_text().strip()
+
+c.CourseDirectory.course_id = "rnn"
+c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc*", "__pycache__", ".pytest_cache", "*.original"]
+
+# Grading: a cell may take a minute, a kernel is not waited for, a deleted test cell comes back.
+c.Execute.timeout = 60
+c.Execute.interrupt_on_timeout = True
+c.Execute.shutdown_kernel = "immediate"
+c.Execute.store_widget_state = False
+c.Execute.extra_arguments = ["--HistoryManager.hist_file=:memory:", "--log-level=ERROR"]
+c.OverwriteCells.add_missing_cells = True
+c.LimitOutput.max_lines = 500
+
+# Collecting: STUDENT.zip or STUDENT_labNN_topic.zip, with the notebook anywhere inside.
+c.FileNameCollectorPlugin.named_regexp = r".*/extracted/(?P<student_id>[^/]+?)(?:[_-]lab\d\d\w*)?/(?:.*/)?(?P<file_id>[^/]+)$"
+c.ZipCollectApp.strict = True
+
+# Feedback: no hidden test's source, nothing active in a page that somebody opens.
+c.GenerateFeedback.preprocessors = [
+    "nbgrader.preprocessors.GetGrades",
+    "labs.grading.safe.SafePage",
+    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+]
