@@ -7,9 +7,10 @@ from datetime import date, datetime
 
 import numpy as np
 import pytest
+from scipy import interpolate
 
 from rnnlib import data
-from rnnlib.data import date_formats, grammars
+from rnnlib.data import date_formats, grammars, pictures, signals
 from rnnlib.data import text as text_module
 
 N = 4000
@@ -245,3 +246,117 @@ def test_chains_must_be_probabilities(rng):
         data.chain_entropy(np.ones((2, 2)))
     with pytest.raises(ValueError, match=r"steps: expected shape \(2, 2\), got \(3, 3\)"):
         data.best_path(np.array([0.5, 0.5]), np.eye(3), 4)
+
+
+# --- signals
+
+
+def test_mackey_glass_solves_its_equation():
+    """Slopes of a spline through the values against the right-hand side."""
+    x = data.mackey_glass(400)
+    assert x.shape == (400,) and 0.3 < x.min() < x.max() < 1.4
+    spline = interpolate.CubicSpline(np.arange(400), x)
+    t = np.arange(30, 390) + 0.5
+    past = spline(t - 17)
+    np.testing.assert_allclose(spline(t, 1), 0.2 * past / (1 + past**10) - 0.1 * spline(t), atol=2e-3)
+
+
+def test_mackey_glass_histories(rng):
+    first, second = data.mackey_glass(50, rng=rng), data.mackey_glass(50, rng=rng)
+    assert abs(first - second).max() > 0.01
+    np.testing.assert_array_equal(data.mackey_glass(50), data.mackey_glass(50))
+    with pytest.raises(ValueError, match=r"step: expected a step that divides 1 and tau = 17, got 0.3"):
+        data.mackey_glass(5, step=0.3)
+
+
+def test_strokes(rng):
+    x, texts = data.strokes(30, 100, rng)
+    assert x.shape == (30, 100, 3) and x.dtype == np.float32 and set(np.unique(x[:, :, 2])) == {0, 1}
+    residuals = []
+    for row, text in zip(x, texts, strict=True):
+        clean = np.array([step for letter in text for step in signals._movements(letter)])[:100]
+        np.testing.assert_array_equal(row[:, 2], clean[:, 2])
+        assert sum(len(signals._movements(letter)) for letter in text[:-1]) < 100  # no letter too many
+        residuals.append(row[:, :2] - clean[:, :2])
+    sigma = np.std(residuals)
+    assert sigma == pytest.approx(signals.STROKE_NOISE, rel=0.03)
+    density = -np.log(2 * np.pi * sigma**2) - np.mean(np.sum(np.square(residuals), axis=2)) / (2 * sigma**2)
+    assert -density == pytest.approx(data.STROKE_FLOOR, abs=0.05)
+
+
+def test_letters_end_where_the_next_begins():
+    for letter in signals._PATHS:
+        np.testing.assert_allclose(np.sum(signals._movements(letter), axis=0)[:2], [1.2, 0], atol=1e-12)
+        assert signals._movements(letter)[-2][2] == 1
+
+
+# --- pictures
+
+
+def test_moving_shapes(rng):
+    films, labels = data.moving_shapes(60, 5, rng, noise=0)
+    assert films.shape == (60, 5, 16, 16) and films.dtype == np.float32 and set(labels) == {0, 1, 2, 3}
+    shifts = {"up": (-1, 0), "down": (1, 0), "left": (0, -1), "right": (0, 1)}
+    for film, label in zip(films, labels, strict=True):
+        fits = [name for name, by in shifts.items() if all(np.array_equal(np.roll(a, by, (0, 1)), b) for a, b in itertools.pairwise(film))]
+        assert fits == [pictures.DIRECTIONS[label]]
+    assert data.moving_shapes(60, 5, rng, noise=0.3)[0].std() > 0.3
+
+
+def _seen(image, cell):
+    """(colour, shape) of what stands in a cell of a picture without noise."""
+    row, column = divmod(int(cell), pictures.GRID)
+    patch = image[:, row * pictures.CELL : (row + 1) * pictures.CELL, column * pictures.CELL : (column + 1) * pictures.CELL]
+    mask = patch.sum(0) > 0
+    shape = next(name for name in pictures.SHAPES if np.array_equal(pictures._stamp(name), mask))
+    colour = next(name for name, value in pictures.COLOURS.items() if np.allclose(patch[:, mask][:, 0], value))
+    return colour, shape
+
+
+def test_captions_say_what_is_seen(rng):
+    images, sentences, cells = data.captions(200, rng, noise=0)
+    assert images.shape == (200, 3, 24, 24) and images.dtype == np.float32 and cells.shape == (200, 2)
+    for image, sentence, (first, second) in zip(images, sentences, cells, strict=True):
+        relation = "left of" if first // 4 == second // 4 else "above"
+        assert first < second and (relation == "left of" or first % 4 == second % 4)
+        assert sentence == "a {} {} {} a {} {}".format(*_seen(image, first), relation, *_seen(image, second))
+    assert len(set(sentences)) > 130  # of 288
+
+
+def test_questions_are_answered_by_the_picture(rng):
+    images, asked, answers, kinds = data.questions(300, rng, noise=0)
+    for image, question, answer, kind in zip(images, asked, answers, kinds, strict=True):
+        objects = {}
+        for cell in range(16):
+            row, column = divmod(cell, 4)
+            if image[:, row * 6 : row * 6 + 6, column * 6 : column * 6 + 6].any():
+                colour, shape = _seen(image, cell)
+                objects[shape] = (colour, column)
+        assert len(objects) == 3
+        words = question.split()
+        if kind == 0:
+            expected = objects[words[-1]][0]
+        elif kind == 1:
+            expected = next(shape for shape, (colour, _) in objects.items() if colour == words[-1])
+        elif kind == 2:
+            expected = "yes" if objects[words[2]][1] < objects[words[-1]][1] else "no"
+        else:
+            expected = "yes" if objects[words[-1]][0] == words[-2] else "no"
+        assert data.ANSWERS[answer] == expected
+
+
+def test_questions_alone_say_little(rng):
+    _, asked, answers, _ = data.questions(N, rng)
+    by_question = defaultdict(list)
+    for question, answer in zip(asked, answers, strict=True):
+        by_question[question].append(answer)
+    best = sum(max(Counter(given).values()) for given in by_question.values()) / N
+    assert best == pytest.approx(0.375, abs=2 * SAMPLING)  # the best guess is chosen on the same sample
+
+
+@pytest.mark.parametrize("make", ["captions", "questions"])
+def test_picture_sizes_are_checked(make, rng):
+    with pytest.raises(ValueError, match="n: expected a number >= 1, got 0"):
+        getattr(data, make)(0, rng)
+    with pytest.raises(ValueError, match="noise: expected a number >= 0, got -1"):
+        getattr(data, make)(3, rng, noise=-1)

@@ -17,7 +17,7 @@ class Source:
     Attributes
     ----------
     name : str
-    origin : {"folder", "cache", "download", "embedded"}
+    origin : {"folder", "cache", "download", "embedded", "package"}
     note : str
         A sentence for the page if the data are invented; empty if they are real.
     licence, url : str

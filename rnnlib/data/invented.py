@@ -163,3 +163,197 @@ def stage():
             "ill": "wretched foul false traitorous bloody shameful cruel heavy",
         },
     )
+
+
+_ENDINGS = ("", "n", "r", "s", "l", "m", "th", "x")
+
+
+def names(n, rng):
+    """``n`` first names: one to three syllables and an ending. Returns (names, bits per character with the end of the name)."""
+    p_onset, p_vowel, p_ending = _zipf(len(_CONSONANTS)), _zipf(len(_VOWELS)), _zipf(len(_ENDINGS))
+    p_count = np.array([0.2, 0.5, 0.3])
+    mean = float(p_count @ [1, 2, 3])
+    bits = _entropy(p_count) + mean * (_entropy(p_onset) + _entropy(p_vowel)) + _entropy(p_ending)
+    length = 2 * mean + float(p_ending @ [len(ending) for ending in _ENDINGS]) + 1
+    counts = 1 + rng.choice(3, n, p=p_count)
+    onsets, vowels = (rng.choice(list(letters), (n, 3), p=p) for letters, p in ((_CONSONANTS, p_onset), (_VOWELS, p_vowel)))
+    syllables, endings = np.char.add(onsets, vowels).tolist(), rng.choice(_ENDINGS, n, p=p_ending)
+    found = ["".join(row[:count]) + ending for row, count, ending in zip(syllables, counts, endings.tolist(), strict=True)]
+    return found, bits / length
+
+
+def languages(n_languages, n, rng):
+    """Different names of several languages, each with its own liking for letters and endings.
+
+    Returns
+    -------
+    names : list of str
+    labels : ndarray of shape (N,)
+    classes : tuple of str
+    optimum : float
+        Accuracy on these names of the reader who knows every language and its frequency (Bayes).
+    """
+    p_language = 0.85 ** np.arange(n_languages)
+    p_language[0] *= 6
+    p_language /= p_language.sum()
+    p_onset = rng.dirichlet(np.full(len(_CONSONANTS), 0.25), n_languages)
+    p_vowel = rng.dirichlet(np.full(len(_VOWELS), 0.7), n_languages)
+    p_ending = rng.dirichlet(np.full(len(_ENDINGS), 0.3), n_languages)
+    found = {}
+    for _ in range(n):
+        k = _draw(p_language, rng)
+        syllables = [(_draw(p_onset[k], rng), _draw(p_vowel[k], rng)) for _ in range(rng.integers(2, 5))]
+        ending = _draw(p_ending[k], rng)
+        name = "".join(_CONSONANTS[a] + _VOWELS[b] for a, b in syllables) + _ENDINGS[ending]
+        found.setdefault(name, (k, syllables, ending))
+    floor = 1e-300  # log of a probability that is zero
+    right = 0
+    for k, syllables, ending in found.values():
+        score = np.log(p_language) + np.log(p_ending[:, ending] + floor)
+        for a, b in syllables:
+            score = score + np.log(p_onset[:, a] + floor) + np.log(p_vowel[:, b] + floor)
+        right += int(score.argmax() == k)
+    labels = np.array([k for k, _, _ in found.values()], np.int64)
+    return list(found), labels, tuple(f"language {k + 1}" for k in range(n_languages)), right / len(found)
+
+
+# English subject, the French ones that translate it, and the ending of the verb in each
+_SUBJECTS = (
+    ("I", (("je", 0),)),
+    ("You", (("tu", 1), ("vous", 4))),
+    ("He", (("il", 2),)),
+    ("She", (("elle", 2),)),
+    ("We", (("nous", 3), ("on", 2))),
+    ("They", (("ils", 5), ("elles", 5))),
+)
+_VERBS = (
+    ("find", "trouv"),
+    ("look at", "regard"),
+    ("draw", "dessin"),
+    ("show", "montr"),
+    ("close", "ferm"),
+    ("wash", "lav"),
+    ("carry", "port"),
+    ("paint", "pein"),
+)
+_ER = ("e", "es", "e", "ons", "ez", "ent")
+_PAINT = ("peins", "peins", "peint", "peignons", "peignez", "peignent")
+# English, French, feminine; adjectives: English, masculine, feminine, before the noun
+_NOUNS = (
+    ("house", "maison", True),
+    ("table", "table", True),
+    ("flower", "fleur", True),
+    ("door", "porte", True),
+    ("car", "voiture", True),
+    ("boat", "bateau", False),
+    ("hat", "chapeau", False),
+    ("dog", "chien", False),
+    ("garden", "jardin", False),
+    ("coat", "manteau", False),
+)
+_ADJECTIVES = (
+    ("", "", "", True),
+    ("red", "rouge", "rouge", False),
+    ("green", "vert", "verte", False),
+    ("black", "noir", "noire", False),
+    ("small", "petit", "petite", True),
+    ("pretty", "joli", "jolie", True),
+)
+
+
+def french():
+    """All sentences of a small grammar with their French translations: gender, persons and word order to learn, no elision."""
+    pairs = []
+    for subject, translations in _SUBJECTS:
+        for verb, stem in _VERBS:
+            for noun, nom, feminine in _NOUNS:
+                for adjective, masculine, feminine_form, before in _ADJECTIVES:
+                    for article, un, une in (("a", "un", "une"), ("the", "le", "la")):
+                        conjugated = verb if subject not in ("He", "She") else _third_person(verb)
+                        english = " ".join(filter(None, [subject, conjugated, article, adjective, noun])) + "."
+                        adjectif = feminine_form if feminine else masculine
+                        group = [adjectif, nom] if before else [nom, adjectif]
+                        for who, person in translations:
+                            verbe = _PAINT[person] if stem == "pein" else stem + _ER[person]
+                            words = [who.capitalize(), verbe, une if feminine else un, *group]
+                            pairs.append((english, " ".join(filter(None, words)) + "."))
+    return sorted(pairs, key=lambda pair: (len(pair[0]), pair))
+
+
+def _third_person(verb):
+    first, *rest = verb.split()
+    return " ".join([{"carry": "carries", "wash": "washes"}.get(first, first + "s"), *rest])
+
+
+_GOOD = ("good", "clever", "moving", "fresh", "charming", "brilliant", "funny", "warm")
+_BAD = ("bad", "dull", "flat", "stale", "clumsy", "hollow", "boring", "cold")
+_PLAIN = "the a film story plot cast music with of and some that scene its camera director two hours ending in".split()  # noqa: SIM905
+_TRUE = 0.8  # probability that an opinion word agrees with the label
+
+
+def opinions(n, rng):
+    """Sentences of plain words with one to three opinion words, each of which agrees with the label in 8 of 10 cases.
+
+    Returns
+    -------
+    sentences : list of str
+    labels : ndarray of shape (n,)
+    optimum : float
+        Accuracy of the majority of opinion words: (.8 + .8 + .896) / 3.
+    """
+    sentences, labels = [], rng.integers(0, 2, n)
+    for label in labels:
+        words = [_PLAIN[k] for k in rng.integers(len(_PLAIN), size=rng.integers(5, 15))]
+        for _ in range(rng.integers(1, 4)):
+            agrees = rng.random() < _TRUE
+            words.insert(rng.integers(len(words) + 1), (_GOOD if label == agrees else _BAD)[rng.integers(8)])
+        sentences.append(" ".join(words))
+    # two words decide only if they agree: .64 right, .32 undecided
+    optimum = (_TRUE + (_TRUE**2 + _TRUE * (1 - _TRUE)) + (_TRUE**3 + 3 * _TRUE**2 * (1 - _TRUE))) / 3
+    return sentences, labels, optimum
+
+
+class Curves:
+    """Classes of curves: a smooth course for each class and channel, played at a random speed, with Gaussian noise.
+
+    Parameters
+    ----------
+    D, n_classes, shortest, longest : int
+    rng : numpy.random.Generator
+        Draws the classes.
+    noise : float
+        Standard deviation of what is added to every value.
+    """
+
+    def __init__(self, D, n_classes, shortest, longest, rng, noise=1.5):
+        self.waves = rng.standard_normal((n_classes, 3, 2, D)) / np.arange(1, 4)[:, None, None]
+        self.shortest, self.longest, self.noise = shortest, longest, noise
+
+    def course(self, T):
+        """What the classes are without noise: an array of shape (n_classes, T, D)."""
+        phase = np.pi * np.arange(1, 4)[:, None] * np.arange(T) / max(T - 1, 1)
+        waves = np.stack([np.sin(phase), np.cos(phase)], axis=1)  # (3, 2, T)
+        return np.einsum("fwt,kfwd->ktd", waves, self.waves)
+
+    def sample(self, n, rng):
+        """(list of n arrays of shape (T_i, D), labels of shape (n,)), the classes in turn."""
+        labels = np.arange(n) % len(self.waves)
+        lengths = rng.integers(self.shortest, self.longest + 1, n)
+        series = [
+            self.course(T)[k] + self.noise * rng.standard_normal((T, self.waves.shape[-1])) for k, T in zip(labels, lengths, strict=True)
+        ]
+        return [x.astype(np.float32) for x in series], labels
+
+    def classify(self, series):
+        """The most probable class of each series, for who knows the source (Bayes): shape (n,)."""
+        return np.array([((self.course(len(x)) - x) ** 2).sum(axis=(1, 2)).argmin() for x in series])
+
+
+def cycles(n, rng):
+    """Squares of a series of order two with a period of eleven years: (values, standard deviation of its innovations)."""
+    radius, period, noise = 0.93, 11.0, 0.5
+    a, b = 2 * radius * math.cos(2 * math.pi / period), -(radius**2)
+    x = np.zeros(n + 200)
+    for t in range(2, len(x)):
+        x[t] = a * x[t - 1] + b * x[t - 2] + noise * rng.standard_normal()
+    return (7.0 + x[200:]) ** 2, noise
