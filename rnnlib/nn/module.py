@@ -1,10 +1,11 @@
 """What every module here shares: its parameters cross to `rnnlib.scratch` and back as arrays, its hand-written pair is one node."""
 
 import torch
+import torch.nn.functional as F
 from torch.autograd.function import once_differentiable
 
 from rnnlib.arrays import to_numpy
-from rnnlib.checks import check_array
+from rnnlib.checks import check_array, check_ids
 
 
 class Module(torch.nn.Module):
@@ -94,3 +95,27 @@ def pair(forward, backward, **tensors):
         Differentiable once.
     """
     return _Node.apply(forward, backward, tuple(tensors), *tensors.values())
+
+
+def uniform_(weight, fan_in):
+    """Fill with uniform values in ±1/√fan_in, as ``torch.nn.Linear`` does."""
+    return torch.nn.init.uniform_(weight, -(fan_in**-0.5), fan_in**-0.5)
+
+
+def check_token_ids(name, ids, shape, V):
+    """`check_ids` for tensors; the values are looked at on the CPU only, where looking does not wait for a device."""
+    if not isinstance(ids, torch.Tensor):
+        raise TypeError(f"{name}: expected a tensor, got {type(ids).__name__}")
+    return check_ids(name, ids, shape, V) if ids.device.type == "cpu" else check_array(name, ids, shape, kind="int")
+
+
+def token_loss(logits, targets, mask=None):
+    """Mean cross-entropy of logits (B, T, V) against ids (B, T), in nats per token; ``mask`` True = this target counts."""
+    B, T, V = logits.shape
+    check_token_ids("targets", targets, f"{B} {T}", V)
+    losses = F.cross_entropy(logits.reshape(B * T, V), targets.reshape(B * T).long(), reduction="none")
+    if mask is None:
+        return losses.mean()
+    check_array("mask", mask, f"{B} {T}", kind="bool")
+    mask = mask.reshape(B * T)
+    return losses.masked_fill(~mask, 0).sum() / mask.sum().clamp(min=1)
