@@ -83,9 +83,11 @@ def verified(content, name, where):
     expected = manifest()[name]["sha256"]
     got = hashlib.sha256(content).hexdigest()
     if got != expected:
+        advice = "Delete that file and run again."
+        if str(where).startswith("http"):
+            advice = "Something on the way answered for the server: try another network, or RNNLIB_OFFLINE=1 for invented data."
         raise ChecksumError(
-            f"{name}: expected SHA-256 {expected}, got {got} ({len(content)} bytes, from {where}). The file is not used. "
-            f"Delete it and run again, or set RNNLIB_OFFLINE=1 to go on with invented data."
+            f"{name}: expected SHA-256 {expected}, got {got} ({len(content)} bytes, from {where}). The file is not used. {advice}"
         )
     return content
 

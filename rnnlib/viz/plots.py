@@ -396,4 +396,4 @@ def sampling_table(samples, header=("temperature", "sample"), caption=""):
     -------
     table : table
     """
-    return table([(label, text.replace("\n", "⏎")) for label, text in samples.items()], header, caption)
+    return table([(str(label), text.replace("\n", "⏎")) for label, text in samples.items()], header, caption)

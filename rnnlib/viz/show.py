@@ -124,7 +124,11 @@ def bundle(figure, alt, caption=None, *, dense=False):
             )
     below = f"<figcaption>{html.escape(caption, quote=False)}</figcaption>" if caption else ""
     text = f"Figure: {caption} ({alt})" if caption else f"Figure: {alt}"
-    return {"text/html": f'<figure class="rnn-figure">{picture}{below}</figure>', "image/png": png, "text/plain": text}
+    return {
+        "text/html": f'<figure class="rnn-figure" style="text-align:center">{picture}{below}</figure>',
+        "image/png": png,
+        "text/plain": text,
+    }
 
 
 def _figure_of(figure):
