@@ -62,7 +62,7 @@ def source_of(function, without_docstring=True):
 
 
 def source_text(function, without_docstring=True):
-    """The source that ``source_of`` displays: first a comment with the file, then the code."""
+    """The source that ``source_of(function, without_docstring)`` displays: first a comment with the file, then the code."""
     function = inspect.unwrap(function) if callable(function) else function
     if not (inspect.isfunction(function) or inspect.isclass(function)):
         raise TypeError(f"function: expected a function or a class, got {type(function).__name__}")
@@ -75,7 +75,7 @@ def source_text(function, without_docstring=True):
 
 
 def note(*sources):
-    """Display a note for each corpus that is invented because the real one could not be had; nothing for real ones."""
+    """Display a note for each of the ``sources`` that is invented because the real one could not be had; none for real ones."""
     for source in sources:
         source.show_note()
 

@@ -158,3 +158,9 @@ def check_number(name, value, low=None, high=None, *, integer=False, open_low=Fa
         if high is not None:
             limits.append(f"<= {high}")
         raise ValueError(f"{name}: expected a number {' and '.join(limits)}, got {value}")
+
+
+def check_rng(rng, name="rng"):
+    """``rng`` must be a NumPy generator: a seed would give the same numbers at every call, global state is nobody's."""
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"{name}: expected a numpy.random.Generator, got {type(rng).__name__}")

@@ -52,6 +52,29 @@ def test_seeds_repeat_and_sizes_are_checked(name):
         CALLS[name](np.random.default_rng(1), B=0)
     with pytest.raises(TypeError, match="B: expected an integer, got float"):
         CALLS[name](np.random.default_rng(1), B=2.5)
+    with pytest.raises(TypeError, match=r"rng: expected a numpy.random.Generator, got int"):
+        CALLS[name](1)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda rng: data.reber(3, rng),
+        lambda rng: data.embedded_reber(3, rng),
+        lambda rng: data.negation(3, rng),
+        lambda rng: data.dates(3, rng),
+        lambda rng: data.markov_chain(3, rng),
+        lambda rng: data.sample_chain(np.array([0.5, 0.5]), np.eye(2), 3, 4, rng),
+        lambda rng: data.mackey_glass(3, rng=rng),
+        lambda rng: data.strokes(3, 4, rng),
+        lambda rng: data.moving_shapes(3, 4, rng),
+        lambda rng: data.captions(3, rng),
+        lambda rng: data.questions(3, rng),
+    ],
+)
+def test_a_seed_is_not_a_generator(call):
+    with pytest.raises(TypeError, match=r"rng: expected a numpy.random.Generator, got int"):
+        call(0)
 
 
 def test_adding(rng):

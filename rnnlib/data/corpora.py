@@ -93,12 +93,34 @@ def load_text(name, offline=None):
 
 
 def alice(offline=None):
-    """*Alice's Adventures in Wonderland* without the licence header: 144,334 ASCII characters, 69 symbols."""
+    """*Alice's Adventures in Wonderland* without the licence header: 144,334 ASCII characters, 69 symbols.
+
+    Parameters
+    ----------
+    offline : bool, optional
+        True skips the download; None asks ``RNNLIB_OFFLINE``.
+
+    Returns
+    -------
+    corpus : Corpus
+        As from ``load_text``.
+    """
     return load_text("alice", offline)
 
 
 def shakespeare(offline=None):
-    """1,115,394 characters of Shakespeare's plays, 65 symbols."""
+    """1,115,394 characters of Shakespeare's plays, 65 symbols.
+
+    Parameters
+    ----------
+    offline : bool, optional
+        True skips the download; None asks ``RNNLIB_OFFLINE``.
+
+    Returns
+    -------
+    corpus : Corpus
+        As from ``load_text``.
+    """
     return load_text("shakespeare", offline)
 
 

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from rnnlib.checks import check_number
+from rnnlib.checks import check_number, check_rng
 
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -53,6 +53,7 @@ def dates(n, rng, spans=False):
     [('24/01/2035', '2035-01-24'), ('sep 12 2013', '2013-09-12')]
     """
     check_number("n", n, 1, integer=True)
+    check_rng(rng)
     pairs = []
     for ordinal, form in zip(rng.integers(FIRST, LAST + 1, n).tolist(), rng.integers(len(_FORMATS), size=n).tolist(), strict=True):
         day = date.fromordinal(ordinal)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rnnlib.checks import check_array, check_number
+from rnnlib.checks import check_array, check_number, check_rng
 
 # State -> its arrows, each taken with the same probability: (symbol, next state). State 6 is the end.
 _REBER = (
@@ -21,15 +21,25 @@ EMBEDDED_REBER_BITS = 7 / 11
 
 
 def reber(n, rng):
-    """Words of Reber's grammar: a list of ``n`` strings over ``BTPSXVE``.
+    """Words of Reber's grammar over the symbols ``BTPSXVE``.
 
     After the first B a word costs 6/7 = 0.857 bits per symbol (6 binary choices, 7 symbols, both on average): the optimum.
+
+    Parameters
+    ----------
+    n : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    words : list of str
 
     Notes
     -----
     Lesson: :ref:`known-entropy`. Source: Reber (1967).
     """
     check_number("n", n, 1, integer=True)
+    check_rng(rng)
     return [_reber_word(rng) for _ in range(n)]
 
 
@@ -53,6 +63,7 @@ def embedded_reber(n, rng):
     Lesson: :ref:`known-entropy`. Source: Hochreiter & Schmidhuber (1997).
     """
     check_number("n", n, 1, integer=True)
+    check_rng(rng)
     words = []
     for _ in range(n):
         frame = "TP"[rng.integers(2)]
@@ -61,7 +72,15 @@ def embedded_reber(n, rng):
 
 
 def legal_next(prefix):
-    """The symbols that may follow the beginning of an embedded Reber word; empty after its end.
+    """The symbols that may follow the beginning of an embedded Reber word; none after its end.
+
+    Parameters
+    ----------
+    prefix : str
+
+    Returns
+    -------
+    symbols : str
 
     Examples
     --------
@@ -139,6 +158,7 @@ def negation(n, rng):
     Lesson: :ref:`order-and-length`.
     """
     check_number("n", n, 1, integer=True)
+    check_rng(rng)
     sentences, labels = [], np.empty(n, np.int64)
     for i in range(n):
         clauses = []
@@ -185,13 +205,27 @@ def markov_chain(V, rng, concentration=0.5):
     Lesson: :ref:`beam-search`, where ``best_path`` is the answer that a search should find.
     """
     check_number("V", V, 2, integer=True)
+    check_rng(rng)
     check_number("concentration", concentration, 0, open_low=True)
     rows = rng.dirichlet(np.full(V, float(concentration)), V + 1)
     return rows[0], rows[1:]
 
 
 def sample_chain(start, steps, B, T, rng):
-    """B sequences of T symbols from a Markov chain: int64 of shape (B, T)."""
+    """Draw sequences from a Markov chain.
+
+    Parameters
+    ----------
+    start : ndarray of shape (V,)
+    steps : ndarray of shape (V, V)
+    B, T : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ids : ndarray of shape (B, T), int64
+    """
+    check_rng(rng)
     V = _check_chain(start, steps)
     check_number("B", B, 1, integer=True)
     check_number("T", T, 1, integer=True)
@@ -204,7 +238,18 @@ def sample_chain(start, steps, B, T, rng):
 
 
 def chain_entropy(steps):
-    """Entropy rate in bits per symbol of a Markov chain in its stationary state: the optimum of any model."""
+    """Entropy rate of a Markov chain in its stationary state: the optimum of any model.
+
+    Parameters
+    ----------
+    steps : ndarray of shape (V, V)
+
+    Returns
+    -------
+    bits : float
+        Per symbol.
+    """
+    check_array("steps", steps, "V V")
     V = _check_chain(np.full(len(steps), 1.0 / len(steps)), steps)
     # stationary p: p (S - I) = 0 and sum(p) = 1
     system = np.vstack([steps.T - np.eye(V), np.ones(V)])
@@ -214,7 +259,20 @@ def chain_entropy(steps):
 
 
 def best_path(start, steps, T):
-    """The most probable sequence of T symbols of a Markov chain and its log-probability (nats), by Viterbi's algorithm."""
+    """The most probable sequence of T symbols of a Markov chain, by Viterbi's algorithm.
+
+    Parameters
+    ----------
+    start : ndarray of shape (V,)
+    steps : ndarray of shape (V, V)
+    T : int
+
+    Returns
+    -------
+    path : ndarray of shape (T,), int64
+    score : float
+        Its log-probability in nats.
+    """
     _check_chain(start, steps)
     check_number("T", T, 1, integer=True)
     with np.errstate(divide="ignore"):

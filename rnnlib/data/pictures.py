@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rnnlib.checks import check_number
+from rnnlib.checks import check_number, check_rng
 from rnnlib.data.sets import Archive
 
 SIZE, GRID = 24, 4  # pixels of a scene's side, cells along it
@@ -52,6 +52,7 @@ def moving_shapes(B, T, rng, size=16, noise=0.1):
     check_number("T", T, 2, integer=True)
     check_number("size", size, 8, integer=True)
     check_number("noise", noise, 0)
+    check_rng(rng)
     films = np.zeros((B, T, size, size), np.float32)
     labels = rng.integers(0, 4, B)
     for film, label in zip(films, labels, strict=True):
@@ -67,6 +68,7 @@ def _scenes(n, n_objects, rng, noise, aligned):
     """Pictures of objects with different shapes and colours: (images, cells, colours, shapes)."""
     check_number("n", n, 1, integer=True)
     check_number("noise", noise, 0)
+    check_rng(rng)
     images = np.zeros((n, 3, SIZE, SIZE), np.float32)
     cells = np.empty((n, n_objects, 2), np.int64)  # row, column
     colours = np.array([rng.permutation(len(COLOURS))[:n_objects] for _ in range(n)])

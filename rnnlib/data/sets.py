@@ -85,7 +85,18 @@ class Series(Source):
 
 
 def names(offline=None):
-    """32,033 first names in lower case. Invented ones have ``entropy_bits`` per character, the end of a name counted as one."""
+    """32,033 first names in lower case.
+
+    Parameters
+    ----------
+    offline : bool, optional
+        True skips the download; None asks ``RNNLIB_OFFLINE``.
+
+    Returns
+    -------
+    names : Collection
+        Invented names have ``entropy_bits`` per character, the end of a name counted as one.
+    """
     content, known = locate("names.txt", offline)
     if content is not None:
         return Collection(items=content.decode("ascii").split("\n"), name="names", **known)
@@ -115,6 +126,16 @@ def french(offline=None):
 
     The file's last line is cut and left out; the unusual spaces of French typography become plain ones. An English sentence may
     have several translations: split with ``split_pairs``, or the test sentences have been seen.
+
+    Parameters
+    ----------
+    offline : bool, optional
+        True skips the download; None asks ``RNNLIB_OFFLINE``.
+
+    Returns
+    -------
+    pairs : Collection
+        Of invented pairs every English sentence has all its translations in the list.
     """
     content, known = locate("fra.txt", offline)
     if content is not None:
@@ -152,7 +173,22 @@ def split_pairs(pairs, fractions=(0.8, 0.1, 0.1), rng=None):
 
 
 def polarity(offline=None):
-    """Sentences from movie reviews, 5,331 negative (label 0) and 5,331 positive (label 1)."""
+    """Sentences from movie reviews, 5,331 negative (label 0) and 5,331 positive (label 1).
+
+    Parameters
+    ----------
+    offline : bool, optional
+        True skips the download; None asks ``RNNLIB_OFFLINE``.
+
+    Returns
+    -------
+    reviews : Collection
+        Of invented sentences ``optimum`` is the best possible accuracy; the order of their words does not matter.
+
+    Notes
+    -----
+    Source: Pang & Lee (2005).
+    """
     bad, known = locate("rt-polarity.neg", offline)
     good, also_known = locate("rt-polarity.pos", offline)
     classes = ("negative", "positive")
@@ -207,7 +243,17 @@ def archive(name, offline=None):
 
 
 def parse_ts(content):
-    """Read a ``.ts`` file: (list of float32 arrays of shape (T_i, D), int64 labels of shape (N,), class names).
+    """Read a ``.ts`` file of the UEA archive.
+
+    Parameters
+    ----------
+    content : bytes
+
+    Returns
+    -------
+    series : list of ndarray of shape (T_i, D), float32
+    labels : ndarray of shape (N,), int64
+    classes : tuple of str
 
     Raises
     ------
@@ -232,7 +278,18 @@ def parse_ts(content):
 
 
 def sunspots(offline=None):
-    """Yearly sunspot numbers, 1700 to 2008."""
+    """Yearly sunspot numbers, 1700 to 2008.
+
+    Parameters
+    ----------
+    offline : bool, optional
+        True skips the download; None asks ``RNNLIB_OFFLINE``.
+
+    Returns
+    -------
+    series : Series
+        Of an invented one ``optimum`` is the error of the best forecast one year ahead, in units of the square root.
+    """
     content, known = locate("sunspots.csv", offline)
     if content is not None:
         rows = [line.split(",") for line in content.decode("ascii").strip().splitlines()[1:]]

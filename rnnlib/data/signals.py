@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from rnnlib.checks import check_number
+from rnnlib.checks import check_number, check_rng
 
 
 def mackey_glass(n, tau=17.0, rng=None, step=0.1):
@@ -42,6 +42,7 @@ def mackey_glass(n, tau=17.0, rng=None, step=0.1):
         raise ValueError(f"step: expected a step that divides 1 and tau = {tau:g}, got {step:g}")
     x = [1.2] * (delay + 1)
     if rng is not None:
+        check_rng(rng)
         x = (1.2 + 0.1 * rng.uniform(-1, 1, delay + 1)).tolist()
     for k in range((n + 1000) * stride):
         before, after = x[k], x[k + 1]  # tau ago, at the two ends of the step
@@ -95,6 +96,7 @@ def strokes(n, T, rng):
     """
     check_number("n", n, 1, integer=True)
     check_number("T", T, 1, integer=True)
+    check_rng(rng)
     x = np.empty((n, T, 3), np.float32)
     texts, letters = [], list(_PATHS)
     for row in x:

@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from rnnlib.checks import check_choice, check_number
+from rnnlib.checks import check_choice, check_number, check_rng
 
 
-def _check_sizes(**sizes):
-    """Each size is an integer of at least 1 (or at least the given (value, low))."""
+def _check_sizes(rng, **sizes):
+    """A generator, and sizes that are integers of at least 1 (or, given as (value, low), of at least low)."""
+    check_rng(rng)
     for name, size in sizes.items():
         value, low = size if isinstance(size, tuple) else (size, 1)
         check_number(name, value, low, integer=True)
@@ -41,7 +42,7 @@ def adding(B, T, rng):
     -----
     Lesson: :ref:`adding-problem`. Source: Hochreiter & Schmidhuber (1997), numbers in [0, 1] and a fixed length.
     """
-    _check_sizes(B=B, T=(T, 2))
+    _check_sizes(rng, B=B, T=(T, 2))
     x = np.zeros((B, T, 2), np.float32)
     x[:, :, 0] = rng.random((B, T), np.float32)
     rows = np.arange(B)
@@ -73,7 +74,7 @@ def latch(B, T, rng, noise=0.2):
     -----
     Lesson: :ref:`initialisation`. Source: Bengio, Simard & Frasconi (1994), the sign given in one step instead of several.
     """
-    _check_sizes(B=B, T=T)
+    _check_sizes(rng, B=B, T=T)
     check_number("noise", noise, 0)
     y = rng.integers(0, 2, B)
     x = (noise * rng.standard_normal((B, T, 1))).astype(np.float32)
@@ -107,7 +108,7 @@ def echo(B, T, lag, rng):
     -----
     Lesson: :ref:`truncated-bptt`.
     """
-    _check_sizes(B=B, T=T)
+    _check_sizes(rng, B=B, T=T)
     check_number("lag", lag, 0, T - 1, integer=True)
     bits = rng.integers(0, 2, (B, T))
     y = np.zeros((B, T), np.int64)
@@ -139,7 +140,7 @@ def parity(B, T, rng, modulus=2):
     -----
     Lesson: :ref:`rnn-cell`; what linear recurrences cannot do is :ref:`linear-recurrences`. Source: Grazzi et al. (2024).
     """
-    _check_sizes(B=B, T=T, modulus=(modulus, 2))
+    _check_sizes(rng, B=B, T=T, modulus=(modulus, 2))
     bits = rng.integers(0, 2, (B, T))
     return bits[:, :, None].astype(np.float32), bits.cumsum(axis=1) % modulus
 
@@ -167,7 +168,7 @@ def temporal_order(B, T, rng):
     -----
     Lesson: :ref:`penalty`. Source: Hochreiter & Schmidhuber (1997); positions as in Pascanu, Mikolov & Bengio (2013).
     """
-    _check_sizes(B=B, T=(T, 10))
+    _check_sizes(rng, B=B, T=(T, 10))
     ids = rng.integers(2, 6, (B, T))
     first, second = rng.integers(0, 2, (2, B))
     rows = np.arange(B)
@@ -196,7 +197,7 @@ def copy_memory(B, delay, rng, n=10, V=8):
     -----
     Lesson: :ref:`vanishing`. Source: Hochreiter & Schmidhuber (1997); this form from Arjovsky, Shah & Bengio (2016).
     """
-    _check_sizes(B=B, delay=delay, n=n, V=(V, 2))
+    _check_sizes(rng, B=B, delay=delay, n=n, V=(V, 2))
     symbols = rng.integers(0, V, (B, n))
     ids = np.full((B, delay + 2 * n), V, np.int64)
     targets = ids.copy()
@@ -207,16 +208,37 @@ def copy_memory(B, delay, rng, n=10, V=8):
 
 
 def copying(B, T, rng, V=10):
-    """Sources of random digits and the same digits as targets: two int64 arrays of shape (B, T). The optimum is exact: 1."""
-    _check_sizes(B=B, T=T, V=(V, 2))
+    """Sources of random digits and the same digits as targets. The optimum is exact: 1.
+
+    Parameters
+    ----------
+    B, T, V : int
+        Sequences, their length, and the number of different digits.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    source, target : ndarray of shape (B, T), int64
+    """
+    _check_sizes(rng, B=B, T=T, V=(V, 2))
     source = rng.integers(0, V, (B, T))
     return source, source.copy()
 
 
 def reversal(B, T, rng, V=10):
-    """Sources of random digits and their reversal as targets: two int64 arrays of shape (B, T).
+    """Sources of random digits and their reversal as targets. The optimum is exact: 1.
 
-    The optimum is exact: 1. What the target needs first the source says last, and a fixed vector must hold all T digits.
+    What the target needs first the source says last, and a fixed vector must hold all T digits.
+
+    Parameters
+    ----------
+    B, T, V : int
+        Sequences, their length, and the number of different digits.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    source, target : ndarray of shape (B, T), int64
 
     Notes
     -----
@@ -253,7 +275,7 @@ def four_shapes(shape, B, T, rng, V=5):
     Lesson: :ref:`four-shapes`.
     """
     check_choice("shape", shape, ("one-to-one", "one-to-many", "many-to-one", "many-to-many"))
-    _check_sizes(B=B, T=T, V=(V, 2))
+    _check_sizes(rng, B=B, T=T, V=(V, 2))
     ids = rng.integers(0, V, (B, 1 if shape.startswith("one") else T))
     if shape.startswith("one"):
         steps = np.arange(1, (T if shape.endswith("many") else 1) + 1)

@@ -59,7 +59,7 @@ class Vocabulary:
         return f"Vocabulary of {self.V} symbols"
 
     def id(self, symbol):
-        """The id of one symbol."""
+        """The id of one ``symbol``."""
         if symbol in self._ids:
             return self._ids[symbol]
         if self.unknown is not None:
@@ -67,11 +67,11 @@ class Vocabulary:
         raise ValueError(f"text: expected only the {self.V} symbols of this vocabulary, got {symbol!r}")
 
     def encode(self, text):
-        """The ids of a text (or of a list of tokens): an int64 array of shape (N,)."""
+        """The ids of ``text`` (or of a list of tokens): an int64 array of shape (N,)."""
         return np.fromiter((self.id(symbol) for symbol in text), np.int64, len(text))
 
     def decode(self, ids):
-        """The text behind ids of shape (N,); specials are left out."""
+        """The text behind ``ids`` of shape (N,); specials are left out."""
         ids = np.asarray(ids)
         check_array("ids", ids, "N", kind="int" if ids.size else "float", empty=True)
         if ids.size and (ids.min() < 0 or ids.max() >= self.V):

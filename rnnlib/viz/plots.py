@@ -202,6 +202,7 @@ def gradient_flow(norms, *, xlabel="steps back in time", ylabel="gradient norm",
     ----------
     norms : dict of str to ndarray of shape (N,), or one array
         Norm after 0, 1, 2, ... steps back. Zeros (underflow) leave a gap.
+    xlabel, ylabel : str
     reference : dict of str to float, optional
         Dashed lines with a constant factor a step, such as the spectral radius: ``norms[0] * factor ** k``.
     ax : Axes, optional
@@ -234,6 +235,7 @@ def cell_traces(traces, tokens=None, *, ylabel="", ax=None):
         A key such as ``"c"``, ``"f"`` or ``"h_3"`` takes the colour of its symbol.
     tokens : str or list of str, optional
         Symbols read at the T steps.
+    ylabel : str
     ax : Axes, optional
 
     Returns
@@ -300,6 +302,7 @@ def bars(values, *, errors=None, baseline=None, optimum=None, xlabel="", digits=
         Half length of an error bar.
     baseline, optimum : float or (str, float), optional
         Vertical lines.
+    xlabel : str
     digits : int
         Decimals of the numbers.
     ax : Axes, optional
@@ -391,6 +394,12 @@ def sampling_table(samples, header=("temperature", "sample"), caption=""):
     ----------
     samples : dict of label to str
         For instance temperature to text.
+    header : (str, str)
+    caption : str
+
+    Returns
+    -------
+    table : table
 
     Returns
     -------
