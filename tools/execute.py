@@ -7,6 +7,7 @@ A lesson has a process of its own, so that what that process's children used is 
 
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -47,7 +48,7 @@ def run_here(notebook, folder):
         try:
             client.execute(stderr=log)
         except CellExecutionError as failure:
-            error = str(failure)
+            error = re.sub(r"\x1b\[[0-9;]*m", "", str(failure))  # without the colours of a terminal
         except CellTimeoutError:
             error = f"a cell took more than {CELL_SECONDS} s"
         except DeadKernelError:
@@ -73,7 +74,8 @@ def environment(root):
 def run_apart(page, notebook, root):
     """Execute one lesson in a process of its own; the dict of `run_here` with the ``page`` added."""
     done = subprocess.run(
-        [sys.executable, Path(__file__), Path(page).parent],
+        [sys.executable, "-m", "tools.execute", Path(page).parent],
+        cwd=Path(__file__).resolve().parent.parent,
         input=nbformat.writes(notebook),
         capture_output=True,
         text=True,

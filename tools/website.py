@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 INPUTS = ("chapters", "_ext", "_static", "_latex", "_config.yml", "_toc.yml", "requirements.txt")
+# The program jb, with what tools/__init__.py does for a quick start.
+JUPYTER_BOOK = (sys.executable, "-c", "import tools; from jupyter_book.cli.main import main; main()")
 STRICT = ("-n", "-W", "--keep-going")
 
 
@@ -41,8 +43,14 @@ def build(root, outputs):
     stamp.unlink(missing_ok=True)
     for folder in (html, root / "_build" / ".doctrees"):
         shutil.rmtree(folder, ignore_errors=True)
-    jb = Path(sys.executable).with_name("jb")
-    done = subprocess.run([jb, "build", root, *STRICT, "-q"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    done = subprocess.run(
+        [*JUPYTER_BOOK, "build", root, *STRICT, "-q"],
+        cwd=Path(__file__).resolve().parent.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         raise RuntimeError(done.stdout.strip())
     stamp.write_text(wanted)

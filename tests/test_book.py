@@ -1,0 +1,219 @@
+"""The build of the book: what is run again and why, what is measured, what stops it. (The built site: test_site.py.)"""
+
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tools import build, execute, lessons, website
+
+ROOT = Path(__file__).resolve().parent.parent
+FRONT = "---\nfile_format: mystnb\nkernelspec: {display_name: Python 3, name: python3}\n---\n\n"
+
+
+def cell(source):
+    return f"```{{code-cell}} python\n{source}\n```\n"
+
+
+def write(root, name, text):
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture
+def book(tmp_path):
+    """A book of two lessons with a library of its own: the first imports a, which imports b; the second imports c."""
+    write(tmp_path, "rnnlib/__init__.py", "")
+    write(tmp_path, "rnnlib/a.py", "from rnnlib.b import value\n")
+    write(tmp_path, "rnnlib/b.py", "value = 1\n")
+    write(tmp_path, "rnnlib/c.py", "value = 2\n")
+    write(tmp_path, "requirements.txt", "")
+    write(tmp_path, "_toc.yml", "format: jb-book\nroot: chapters/index\nchapters:\n- file: chapters/one\n- file: chapters/two\n")
+    write(tmp_path, "chapters/index.md", "# Book\n\nSee [](#lesson-one).\n")
+    write(tmp_path, "chapters/one.md", FRONT + "(lesson-one)=\n# One\n\n" + cell("from rnnlib.a import value\nvalue + 100"))
+    write(tmp_path, "chapters/two.md", FRONT + "# Two\n\n" + cell("import rnnlib.c\nrnnlib.c.value + 200"))
+    return tmp_path
+
+
+@pytest.fixture
+def run(book, monkeypatch):
+    """Run the book's lessons without Sphinx; returns (exit status, what was said, whether the site would have been built)."""
+    monkeypatch.setattr(build, "corpora", lambda say: [])
+
+    def go(**options):
+        said, sites = [], []
+        monkeypatch.setattr(website, "build", lambda root, outputs: sites.append(outputs) or True)
+        status = build.build(book, say=said.append, **options)
+        return status, "\n".join(said), bool(sites)
+
+    return go
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Lessons that are not run: each gives one output, its own source."""
+
+    def run_lessons(jobs, root, workers):
+        for page, notebook in jobs:
+            notebook.cells[-1].outputs = [nbformat.v4.new_output("stream", text=notebook.cells[-1].source)]
+            yield {"page": page, "seconds": 1.0, "cpu_seconds": 1.0, "mib": 100.0, "error": "", "notebook": notebook}
+
+    monkeypatch.setattr(execute, "run_lessons", run_lessons)
+
+
+# --- what a lesson depends on -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "package", "names"),
+    [
+        ("import rnnlib.viz as v", "", {"rnnlib.viz"}),
+        ("from rnnlib import viz", "", {"rnnlib", "rnnlib.viz"}),
+        ("def f():\n    from rnnlib.nn import LSTM", "", {"rnnlib.nn", "rnnlib.nn.LSTM"}),
+        ("from . import b", "rnnlib.scratch", {"rnnlib.scratch", "rnnlib.scratch.b"}),
+        ("from ..arrays import empty", "rnnlib.scratch", {"rnnlib.arrays", "rnnlib.arrays.empty"}),
+        ("import numpy, os", "", set()),
+    ],
+)
+def test_imports_are_found_wherever_they_stand(source, package, names):
+    assert lessons.imported(source, package) == names
+
+
+def test_closure_follows_imports_and_takes_the_files_beside_a_package(book):
+    write(book, "rnnlib/viz/__init__.py", "from rnnlib.c import value\n")
+    write(book, "rnnlib/viz/style.mplstyle", "")
+
+    def names(source):
+        return [path.relative_to(book / "rnnlib").as_posix() for path in lessons.closure(source, book)]
+
+    assert names("from rnnlib.a import value") == ["__init__.py", "a.py", "b.py"]
+    assert names("from rnnlib import viz") == ["__init__.py", "c.py", "viz/__init__.py", "viz/style.mplstyle"]
+    assert names("import numpy") == []
+    write(book, "rnnlib/viz/__init__.py", "import importlib\nimportlib.import_module('rnnlib.viz.' + 'late')\n")
+    write(book, "rnnlib/viz/late.py", "")
+    assert "viz/late.py" in names("from rnnlib import viz")
+
+
+def test_digest_changes_with_what_a_lesson_imports_and_with_nothing_else(book):
+    page = book / "chapters/one.md"
+    before = lessons.digest(page, book)
+    write(book, "rnnlib/c.py", "value = 3\n")
+    assert lessons.digest(page, book) == before
+    write(book, "rnnlib/b.py", "value = 3\n")
+    assert lessons.digest(page, book) != before
+
+
+def test_every_lesson_of_this_book_depends_on_the_library():
+    for page in lessons.lessons(ROOT):
+        assert lessons.closure("\n".join(lessons.code_cells(page)), ROOT), page
+
+
+# --- running ------------------------------------------------------------------------------------------------------------------
+
+
+def test_only_what_changed_runs_again(book, run):
+    status, said, site = run()
+    assert (status, site) == (0, True)
+    assert "2 lessons, 2 to run" in said and said.count("  run") == 2
+    status, said, _ = run()
+    assert status == 0 and "2 lessons, 0 to run" in said and said.count("cached") == 2
+
+    write(book, "rnnlib/b.py", "value = 5\n")
+    status, said, _ = run()
+    assert status == 0 and "1 to run" in said and "ran one" in said and "ran two" not in said
+    record = build.cached(build.get_cache(book / "_build/.jupyter_cache"), book / "chapters/one.md")
+    notebook = build.get_cache(book / "_build/.jupyter_cache").get_cache_bundle(record.pk).nb
+    assert notebook.cells[0].outputs[0]["data"]["text/plain"] == "105", "the page would show old numbers"
+
+    write(book, "rnnlib/b.py", "value = 1 / 0\n")
+    status, said, site = run()
+    assert (status, site) == (1, False)
+    assert "one failed (chapters/one.md)" in said and said.rstrip().endswith("ZeroDivisionError: division by zero")
+    assert "two" in said, "the lessons that ran through are still in the table"
+
+    status, said, site = run(only=["chapters/nowhere.md"])
+    assert status == 2 and "nowhere.md" in said
+    status, said, site = run(only=[book / "chapters/two.md"])
+    assert (status, site) == (0, False) and "1 lessons, 0 to run" in said
+
+
+def test_a_page_with_invented_data_runs_again_once_real_data_can_be_had(book, run, quick, monkeypatch):
+    write(book, "chapters/two.md", FRONT + "# Two\n\n" + cell("'<p class=\"admonition-title\">Invented data</p>'"))
+    monkeypatch.setattr(build, "corpora", lambda say: ["alice.txt"])
+    assert "2 to run" in run()[1]
+    assert "0 to run" in run()[1], "nothing new can be had"
+    monkeypatch.setattr(build, "corpora", lambda say: [])
+    _, said, _ = run()
+    assert "1 to run" in said and "ran two" in said
+
+
+def test_a_page_that_toc_lists_must_exist(book, run):
+    (book / "chapters/two.md").unlink()
+    status, said, _ = run()
+    assert status == 2 and "chapters/two.md" in said
+
+
+def test_a_lesson_is_measured_and_bounded(book):
+    (page,) = [book / "chapters/two.md"]
+    write(book, "chapters/two.md", FRONT + "# Two\n\n" + cell("import os\nheld = bytearray(400 << 20)\nos.environ['OMP_NUM_THREADS']"))
+    notebook = lessons.get_reader(lessons.READER)(str(page))
+    done = execute.run_apart(page, notebook, book)
+    assert done["error"] == ""
+    assert 400 < done["mib"] < 700
+    assert done["cpu_seconds"] > 0
+    assert done["notebook"].cells[-1].outputs[0]["data"]["text/plain"] == "'1'"
+    assert build.over_bounds("two", {"cpu_seconds": 61.0, "mib": 1500.0}) == [
+        "two: 61 s of processor time, allowed are 60 s",
+        "two: 1500 MiB, allowed are 1024 MiB",
+    ]
+    assert build.over_bounds("two", {"cpu_seconds": 59.0, "mib": 1000.0}) == []
+
+
+def test_a_costly_lesson_fails_the_build(run, quick, monkeypatch):
+    monkeypatch.setattr(build, "MAX_MIB", 1.0)
+    status, said, site = run()
+    assert (status, site) == (1, True)
+    assert "Too costly: one" in said
+
+
+def test_a_kernel_that_dies_is_named(book):
+    page = write(book, "chapters/two.md", FRONT + "# Two\n\n" + cell("import os\nprint('last words', flush=True)\nos._exit(3)"))
+    done = execute.run_apart(page, lessons.get_reader(lessons.READER)(str(page)), book)
+    assert "The kernel died" in done["error"]
+
+
+def test_a_wrong_data_file_stops_the_build_with_its_name(book, tmp_path, monkeypatch):
+    folder = tmp_path / "data"
+    write(folder, "alice.txt", "not Alice")
+    monkeypatch.setenv("RNNLIB_DATA", str(folder))
+    said = []
+    assert build.build(book, say=said.append) == 1
+    assert "alice.txt" in said[-1] and "SHA-256" in said[-1]
+
+
+# --- the site -----------------------------------------------------------------------------------------------------------------
+
+
+def test_site_is_strict_each_time_and_left_alone_when_nothing_changed(book):
+    for name in ("_config.yml", "_ext", "_static", "_latex"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, book / name)
+    write(book, "chapters/references.bib", "")
+    for name in ("one", "two"):  # what Sphinx says is asked here, not what a kernel answers
+        write(book, f"chapters/{name}.md", f"(lesson-{name})=\n# {name}\n\n$x^2$ [](#nowhere)\n")
+    for _ in range(2):  # a second build must not take the warnings of the first for settled
+        with pytest.raises(RuntimeError, match="nowhere"):
+            website.build(book, [])
+    for name in ("one", "two"):
+        write(book, f"chapters/{name}.md", f"(lesson-{name})=\n# {name}\n\n$x^2$\n")
+    assert website.build(book, []) is True
+    assert website.build(book, []) is False
+    assert "mathjax" in (book / "_build/html/chapters/one.html").read_text()
+
+    before = website.fingerprint(book, [])
+    assert website.fingerprint(book, ["an output changed"]) != before
+    write(book, "_static/rnn.css", "")
+    assert website.fingerprint(book, []) != before
