@@ -95,4 +95,4 @@ def _take(path, target):
 
 
 def _hidden(name):
-    return any(part.startswith((".", "__MACOSX")) for part in pathlib.PurePosixPath(name).parts)
+    return any(part != ".." and part.startswith((".", "__MACOSX")) for part in pathlib.PurePosixPath(name).parts)

@@ -95,7 +95,7 @@ def in_function(fn, provided=()):
                     found = _of_object(value)
                     todo.append(value)
                 else:
-                    found = _word(word) or ("torch.nn" if word == "nn" else None)
+                    found = _word(word) or {"nn": "torch.nn", "scratch": "rnnlib.scratch"}.get(word)
                 if found:
                     return found
     return None
@@ -151,9 +151,9 @@ def switched_off():
         for owner, name in places:
             saved.append((owner, name, owner.__dict__.get(name)))
             setattr(owner, name, _refuse(name))
-    answers = [m for m in sys.modules if m in ("rnnlib.scratch", "rnnlib.nn") or m.startswith(("rnnlib.scratch.", "rnnlib.nn."))]
-    hidden = {m: sys.modules[m] for m in answers}
-    for name in ("rnnlib.scratch", "rnnlib.nn", *answers):
+    hidden = {m: module for m, module in sys.modules.items() if m.startswith(("rnnlib.scratch", "rnnlib.nn"))}
+    answers = {"rnnlib.scratch", "rnnlib.nn", *hidden}
+    for name in answers:
         sys.modules[name] = None
     try:
         yield
@@ -163,6 +163,6 @@ def switched_off():
                 delattr(owner, name)
             else:
                 setattr(owner, name, value)
-        for name in ("rnnlib.scratch", "rnnlib.nn", *answers):
+        for name in answers:
             del sys.modules[name]
         sys.modules.update(hidden)

@@ -1,0 +1,293 @@
+"""The pieces of the road, one by one: reading a broken file, collecting zips, what may not be called, what may stand in a page."""
+
+import json
+import zipfile
+
+import nbformat
+import numpy as np
+import pytest
+
+from labs.grading import check, forbid, safe, source
+from labs.grading.__main__ import main
+from labs.grading.build import leaks
+from labs.grading.collect import PROBLEM, collect
+from labs.grading.course import Course
+from labs.grading.hidden import run_hidden
+from labs.grading.normalise import MAX_BYTES, Unreadable, normalise, read_cells, rebuild
+
+LAB = "lab02_rnn"
+
+
+@pytest.fixture(scope="module")
+def released():
+    """A stand-in for the release: hidden tests out, answers emptied (nbgrader itself is driven in test_labs.py)."""
+    nb = source.notebook(LAB)
+    for cell in nb.cells:
+        cell.source = "def empty(): ..." if source.meta(cell).get("solution") else source.without_hidden(cell.source)
+    return nb
+
+
+def test_the_command_line_says_what_to_do(tmp_path, capsys):
+    def said(*words):
+        assert main([*words, "--course", str(tmp_path)]) == 1
+        return capsys.readouterr().err
+
+    assert "lab: expected one of lab02_rnn" in said("release", "--lab", "99")
+    assert "is not released" in (text := said("grade", "--lab", "2")) and "python -m labs.grading release --lab lab02_rnn" in text
+    assert "there is no folder" in (text := said("collect", "--lab", "2")) and "one zip a student" in text
+    assert "there is no gradebook" in said("export", "--lab", "2")
+    assert source.find("2") == source.find("lab02") == source.find(LAB) == LAB
+
+
+def test_the_text_source_gives_the_same_notebook_twice_and_unique_names():
+    one, two = source.notebook(LAB), source.notebook(LAB)
+    assert one == two and len({c.id for c in one.cells}) == len(one.cells)
+    nbformat.validate(one)
+
+
+def test_a_leak_is_found(released):
+    full = source.notebook(LAB)
+    assert leaks(released, full) == []
+    for where, line in (
+        ("rnn_step_test", "np.tanh(x @ W + h @ U + 2 * b)"),
+        ("rnn_step", "h_prev @ W_hh + b_h)"),
+        ("explain", "like a lower learning rate"),
+    ):
+        secret = next(t for c in full.cells if source.meta(c).get("grade_id") == where for t in c.source.split("\n") if line in t)
+        planted = nbformat.from_dict(json.loads(json.dumps(released)))
+        planted.cells[3].source += "\n" + secret.strip()
+        assert any(where in found for found in leaks(planted, full))
+
+
+# --- broken files
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty"),
+        (b"  \n", "empty"),
+        (b"homework", "not valid JSON"),
+        (b"[]", "no cells"),
+        (b"{}", "no cells"),
+        (b'{"cells": 3}', "no cells"),
+        (b'{"cells": []}', "no cells"),
+        (b'{"cells": [1, null, {"cell_type": "poem", "source": "x"}]}', "no cells"),
+        (b'{"worksheets": [7]}', "no cells"),
+        (b"[" * 100_000, "not valid JSON"),
+        (b"\xff\xfe\x00", "not valid JSON"),
+    ],
+)
+def test_a_file_that_is_not_a_notebook_is_graded_as_nothing_with_the_reason(tmp_path, released, content, reason):
+    path, master = tmp_path / "x.ipynb", tmp_path / "master.ipynb"
+    path.write_bytes(content)
+    nbformat.write(released, master)
+    with pytest.raises(Unreadable, match=reason):
+        read_cells(path)
+    nb, notes = normalise(master, path)
+    assert reason in notes[0] and reason in nb.cells[0].source
+    assert [c.source for c in nb.cells[1:]] == [c.source for c in released.cells]
+
+
+def test_missing_linked_and_huge_files(tmp_path):
+    with pytest.raises(Unreadable, match="no file"):
+        read_cells(tmp_path / "nothing.ipynb")
+    (tmp_path / "link.ipynb").symlink_to(__file__)
+    with pytest.raises(Unreadable, match="not a regular file"):
+        read_cells(tmp_path / "link.ipynb")
+    with open(tmp_path / "huge.ipynb", "wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    with pytest.raises(Unreadable, match="too large"):
+        read_cells(tmp_path / "huge.ipynb")
+
+
+def cell(kind, text, **meta):
+    return {"cell_type": kind, "source": text, "metadata": {"nbgrader": meta} if meta else {}}
+
+
+@pytest.mark.parametrize("encode", [lambda t: t.encode(), lambda t: b"\xef\xbb\xbf" + t.encode(), lambda t: t.encode("latin-1")])
+@pytest.mark.parametrize("version", [3, 4, 99])
+def test_old_new_and_oddly_encoded_notebooks_are_read(tmp_path, encode, version):
+    cells = [cell("code", ["x = 1\n", "y = 'é'"], grade_id="rnn_step", schema_version=3)]
+    data = (
+        {"worksheets": [{"cells": [{"input" if k == "source" else k: v for k, v in cells[0].items()}]}]}
+        if version == 3
+        else {"cells": cells}
+    )
+    path = tmp_path / "x.ipynb"
+    path.write_bytes(encode(json.dumps({**data, "nbformat": version}, ensure_ascii=False)))
+    assert read_cells(path) == [("code", "rnn_step", "x = 1\ny = 'é'")]
+
+
+def submitted(released, **answers):
+    """The cells of a submission with some answers."""
+    return [(c.cell_type, g := source.meta(c).get("grade_id"), answers.get(g, c.source)) for c in released.cells]
+
+
+def test_only_answers_and_added_cells_are_taken(released):
+    cells = submitted(released, rnn_step="mine = 1", rnn_step_test="print('full marks')", setup="check = print")
+    cells.insert(4, ("code", None, "helper = 2"))
+    nb, notes = rebuild(released, cells)
+    by_id = {source.meta(c).get("grade_id"): c.source for c in nb.cells}
+    assert by_id["rnn_step"] == "mine = 1" and "full marks" not in by_id["rnn_step_test"] and "check = print" not in by_id["setup"]
+    assert nb.cells[[c.source for c in nb.cells].index("mine = 1") + 1].source == "helper = 2"
+    assert any("rnn_step_test was changed" in n for n in notes) and any("setup was changed" in n for n in notes)
+    assert len(nb.cells) == len(released.cells) + 1
+
+
+def test_deleted_doubled_and_reordered_cells_change_nothing(released):
+    ids = [source.meta(c).get("grade_id") for c in released.cells]
+    cells = submitted(released, rnn_step="mine = 1")
+    for broken in (
+        [c for c in cells if c[1] != "rnn_step_test"],
+        cells[::-1],
+        [*cells, ("code", "rnn_step", "second = 2")],
+        [("markdown", g, t) for _, g, t in cells],
+        [*cells, ("code", "no_such_cell", "")],
+    ):
+        nb, _ = rebuild(released, broken)
+        assert [source.meta(c).get("grade_id") for c in nb.cells] == ids
+        assert [c.cell_type for c in nb.cells] == [c.cell_type for c in released.cells]
+        assert next(c.source for c in nb.cells if source.meta(c).get("grade_id") == "rnn_step") == "mine = 1"
+    nb, notes = rebuild(released, [c for c in cells if c[1] != "rnn_step"])
+    assert any("missing: rnn_step" in n for n in notes)
+
+
+def test_answers_are_found_by_their_functions_when_the_names_are_lost(released):
+    master = nbformat.from_dict(json.loads(json.dumps(released)))
+    for c in master.cells:
+        if source.meta(c).get("grade_id") == "temporal_affine":
+            c.source = "def temporal_affine(): ...\ndef temporal_affine_backward(): ..."
+    cells = [("code", None, "def temporal_affine(): return 1"), ("code", None, "def temporal_affine_backward(): return 2")]
+    nb, notes = rebuild(master, cells)
+    texts = [c.source for c in nb.cells]
+    assert "lost its cell names" in notes[0]
+    assert texts.index("def temporal_affine_backward(): return 2") == texts.index("def temporal_affine(): return 1") + 1
+    nb, notes = rebuild(master, [("code", None, "print('another notebook')")])
+    assert "none of the lab's cells" in notes[0]
+
+
+# --- collecting
+
+
+def test_zips_are_collected_one_by_one_and_a_bad_one_costs_only_its_student(tmp_path):
+    course, box = Course(tmp_path / "course"), tmp_path / "box"
+    box.mkdir()
+
+    def put(name, **members):
+        with zipfile.ZipFile(box / name, "w", zipfile.ZIP_DEFLATED) as z:
+            for member, content in members.items():
+                z.writestr(member.replace("__", "/").replace("_ipynb", ".ipynb"), content)
+
+    put(f"ada_{LAB}.zip", **{f"{LAB}_ipynb": "{}"})
+    put("ben.zip", **{f"folder__{LAB}_ipynb": "{}", "__MACOSX__x_ipynb": "junk", "notes.txt": "hi"})
+    put("cleo.zip", **{"homework_ipynb": "{}"})
+    put("dan.zip", **{"a_ipynb": "{}", "b_ipynb": "{}"})
+    put("eve.zip", **{"readme.txt": "hello"})
+    put("finn.zip", **{"..__..__..__evil_ipynb": "{}"})
+    put("gus.zip", **{f"{LAB}_ipynb": "0" * 30_000_000})
+    (box / "hal.zip").write_bytes(b"PK\x03\x04 torn")
+    (box / "ivy.ipynb").write_text("{}")
+    (box / "kim.zip").symlink_to(__file__)
+    (box / "list of names.csv").write_text("x")
+    got = {c.student: c.problem for c in collect(course, LAB, box)}
+    assert got["ada"] == got["ben"] == got["ivy"] == ""
+    assert "taken from homework.ipynb" in got["cleo"] and "taken from evil.ipynb" in got["finn"]
+    assert "2 notebooks" in got["dan"] and "no notebook" in got["eve"] and "larger than" in got["gus"] and "cannot be read" in got["hal"]
+    assert got["kim"] == "not a regular file" and "skipped" in got[""]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["box", "course"] and not list(tmp_path.rglob("evil*"))
+    folder = course.folder("submitted", LAB, "hal")
+    assert "cannot be read" in (folder / PROBLEM).read_text() and not (folder / f"{LAB}.ipynb").exists()
+    assert course.students(LAB) == ["ada", "ben", "cleo", "dan", "eve", "finn", "gus", "hal", "ivy", "kim"]
+    assert "kept as collected before" in collect(course, LAB, box)[1].problem
+    assert collect(course, LAB, box, force=True)[1].problem == ""
+
+
+# --- what hidden tests are made of
+
+
+def test_a_mark_is_one_plain_float_or_an_error():
+    assert run_hidden("print('well done')\n2.5", {}) == (2.5, "well done\n")
+    for last in ("np.float64(0.0)", "True", "1", "-1.0", "float('nan')", "None", "x = 1.0"):
+        with pytest.raises(ValueError, match=r"float|last line"):
+            run_hidden("import numpy as np\n" + last, {})
+
+
+def test_a_mistake_is_named_before_the_shape_and_nothing_odd_crashes():
+    want = np.arange(6.0).reshape(2, 3)
+    for got, words in (
+        (want + 1, "one too many"),
+        (want.T, "transposed"),
+        (np.ones(4), r"expected shape \(2, 3\), got \(4,\)"),
+        (None, "return missing"),
+        ([[1, 2], [3]], "rows of different lengths"),
+        ("text", "array of real numbers"),
+        ({"a": 1}, "array of real numbers"),
+        (want * np.nan, "6 of 6 entries are NaN"),
+        (want * 1.5, "5 of 6 entries differ, by up to 2.5"),
+    ):
+        with pytest.raises(check.Wrong, match=words):
+            check.expect("h", got, want, {"one too many": want + 1, "transposed": lambda: want.T})
+    check.expect("h", want.astype(np.float32).tolist(), want)
+
+
+def test_what_a_function_is_made_of_is_read():
+    scope = {"np": np, "torch": __import__("torch")}
+    code = {
+        "rnnlib.scratch": "from rnnlib.scratch.rnn import rnn_step\ndef f(x): return rnn_step(x)",
+        "torch.nn": "F = torch.nn.functional\ndef f(x): return F.relu(x)",
+        "rnn_tanh_cell": "def f(x, cell=torch.rnn_tanh_cell): return cell(x)",
+        "eval": "def f(x): return eval('x')",
+        "requires_grad": "def f(x): return torch.tensor(x, requires_grad=True)",
+        "backward": "def g(x): x.backward()\ndef f(x): return g(x)",
+        "importlib": "import importlib\ndef f(x): return importlib.import_module('torch')",
+    }
+    for word, text in code.items():
+        space = dict(scope)
+        try:
+            exec(text, space)
+        except ImportError:  # a piece of rnnlib that is not there cannot be called either
+            space["f"] = None
+        assert word in forbid.in_text(text)
+        assert space["f"] is None or word in forbid.in_function(space["f"])
+    honest = "def cross_entropy(z): return torch.log_softmax(torch.as_tensor(z), -1)\n"
+    honest += "def f(z):\n    nn = cross_entropy(z)\n    return nn.numpy()"
+    space = dict(scope)
+    exec(honest, space)
+    assert forbid.in_text(honest) is None and forbid.in_function(space["f"]) is None
+
+
+def test_during_a_call_ready_made_layers_are_switched_off_and_come_back():
+    import torch
+
+    x = torch.zeros(1, 2, 3)
+    with forbid.switched_off(), pytest.raises(forbid.Forbidden, match="rnn_tanh"):
+        torch.nn.RNN(3, 4, batch_first=True)(x)
+    with forbid.switched_off(), pytest.raises(ImportError):
+        import rnnlib.nn  # noqa: F401
+    assert torch.nn.RNN(3, 4, batch_first=True)(x)[0].shape == (1, 2, 4)
+
+
+def test_a_page_holds_text_and_pictures_only():
+    outs = [
+        {
+            "output_type": "display_data",
+            "data": {"text/html": "<script>", "text/plain": "plain", "application/javascript": "x"},
+            "metadata": {},
+        },
+        {
+            "output_type": "execute_result",
+            "data": {"image/png": "aGk=", "image/svg+xml": "<svg onload=x>"},
+            "metadata": {"a": 1},
+            "execution_count": 1,
+        },
+        {"output_type": "display_data", "data": {"image/png": '"><script>'}, "metadata": {}},
+        {"output_type": "stream", "name": "odd", "text": ["a", "b"]},
+        {"output_type": "error", "ename": "E", "evalue": "v", "traceback": None},
+        "not an output",
+    ]
+    kept = safe.outputs(outs)
+    assert [sorted(o.get("data", {})) for o in kept] == [["text/plain"], ["image/png"], [], []]
+    assert kept[2] == {"output_type": "stream", "name": "stdout", "text": "ab"}
+    text = safe.markdown("<img src=x onerror=alert(1)> [a](javascript:alert(1)) [b](JAVA&#115;cript:x) 1 < 2 <https://a.b>")
+    assert "<img" not in text and "javascript:" not in text and "1 < 2" in text
