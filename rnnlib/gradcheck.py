@@ -52,10 +52,10 @@ def check_gradients(f, params, grads, *, eps=1e-5, tol=1e-7, rng=None, samples=N
 
     Examples
     --------
-    >>> w = np.array([1.0, 2.0])
-    >>> check_gradients(lambda w: (w**2).sum(), {"w": w}, {"w": w})
+    >>> w = np.ones(2)
+    >>> check_gradients(lambda w: (w * w).sum(), {"w": w}, {"w": -2 * w})
     Traceback (most recent call last):
-    AssertionError: gradient of w is wrong at [1]: expected 4, got 2 (relative error 0.5). Every entry is 0.5 times ...
+    AssertionError: gradient of w is wrong at [0]: expected 2, got -2 (relative error 2). Every entry has the wrong sign.
     """
     check_number("eps", eps, 0, open_low=True)
     _check_dicts(params, grads)

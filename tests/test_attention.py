@@ -150,6 +150,13 @@ def test_what_nobody_may_look_at_changes_nothing(kind, place, junk):
     assert not results[0]["keys"][0, 3].any() and not results[0]["values"][1, 0].any()
 
 
+@everywhere
+@pytest.mark.parametrize("junk", [np.nan, np.inf, -np.inf])
+def test_masked_scores_may_be_anything(place, junk):
+    scores, mask = np.array([[1.0, 1.0, junk], [junk, junk, junk]]), np.array([[True, True, False], [False, False, False]])
+    np.testing.assert_array_equal(back(masked_softmax(*put(place, scores, mask))), [[0.5, 0.5, 0.0], [0.0, 0.0, 0.0]])
+
+
 @kinds
 @pytest.mark.parametrize("junk", [1e9, -1e9])
 def test_a_key_hidden_from_one_query_only_does_not_reach_it(kind, junk):
