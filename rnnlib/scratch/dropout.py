@@ -7,7 +7,7 @@ sequence, is drawn once with `dropout_mask` and passed on.
 import numpy as np
 
 from rnnlib.arrays import asarray_like, zeros
-from rnnlib.checks import check_array, check_number
+from rnnlib.checks import check_array, check_number, check_rng
 
 
 def dropout_mask(shape, p, rng, like):
@@ -46,8 +46,7 @@ def dropout_mask(shape, p, rng, like):
 def _bernoulli(shape, p, rng, like):
     """True with probability ``p``."""
     _check_p(p)
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng: expected a numpy.random.Generator, got {type(rng).__name__}")
+    check_rng(rng)
     return asarray_like(rng.random(shape) < p, like)
 
 

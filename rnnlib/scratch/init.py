@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from rnnlib.arrays import copy
-from rnnlib.checks import check_array, check_number
+from rnnlib.checks import check_array, check_number, check_rng
 
 
 def uniform(shape, rng, bound, dtype=np.float32):
@@ -35,7 +35,7 @@ def uniform(shape, rng, bound, dtype=np.float32):
     Lesson: :ref:`initialisation`.
     """
     _check_shape(shape)
-    _check_rng(rng)
+    check_rng(rng)
     check_number("bound", bound, 0)
     return rng.uniform(-bound, bound, shape).astype(dtype)
 
@@ -111,7 +111,7 @@ def orthogonal(shape, rng, gain=1.0, blocks=1, dtype=np.float32):
     True
     """
     D, H = _check_blocks(shape, blocks)
-    _check_rng(rng)
+    check_rng(rng)
     check_number("gain", gain)
     return np.hstack([gain * _haar(D, H, rng) for _ in range(blocks)]).astype(dtype)
 
@@ -214,8 +214,3 @@ def _check_blocks(shape, blocks):
     if shape[1] % blocks:
         raise ValueError(f"shape: expected a number of columns that {blocks} blocks divide, got {shape}")
     return shape[0], shape[1] // blocks
-
-
-def _check_rng(rng):
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng: expected a numpy.random.Generator, got {type(rng).__name__}")
