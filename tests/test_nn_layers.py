@@ -417,7 +417,7 @@ def test_an_implementation_assigned_later_is_checked_too():
         (dict(x=torch.zeros(B, T, D, dtype=torch.int64)), TypeError, "x: expected a floating-point dtype, got int64"),
         (dict(x=torch.zeros(B, T, D, dtype=torch.float64)), TypeError, "x: expected dtype float32, got float64"),
         (dict(x=torch.zeros(B, 0, D)), ValueError, "x: expected at least one entry"),
-        (dict(state=torch.zeros(B, H)), TypeError, r"state: expected a pair \(h, c\), got Tensor"),
+        (dict(state=torch.zeros(B, H)), TypeError, r"state: expected a tuple \(h, c\), got Tensor"),
         (dict(state=(torch.zeros(B, H), torch.zeros(B, D))), ValueError, r"state, c: expected shape \(3, 5\), got \(3, 4\)"),
         (dict(state=(torch.zeros(B, H), None)), TypeError, "state, c: expected an array, got NoneType"),
         (dict(lengths=np.array([7, 1, 1])), ValueError, "lengths: expected values between 1 and T = 6"),

@@ -1,6 +1,7 @@
 """What RNN, LSTM and GRU share: layers, directions, lengths, states, and the choice of the code that runs them."""
 
 import warnings
+from contextlib import nullcontext
 
 import torch
 import torch.nn.functional as F
@@ -222,12 +223,9 @@ class Recurrent(Module):
         count = self.num_layers * self.directions
         states = as_parts(state, self.parts, B, self.H, weight, count)
         impl, _ = self.choose(x, lengths)
-        if impl == "torch":
-            h_seq, states = self.run_torch(x, states, lengths)
-        else:
-            # Hand-written gradients and long loops keep the precision of the parameters, also under autocast.
-            with torch.autocast(x.device.type, enabled=False):
-                h_seq, states = self.run_cells(x, states, lengths, impl)
+        # Under autocast cuDNN computes in low precision; all else keeps the precision of the parameters.
+        with nullcontext() if impl == "torch" and x.device.type == "cuda" else torch.autocast(x.device.type, enabled=False):
+            h_seq, states = self.run_torch(x, states, lengths) if impl == "torch" else self.run_cells(x, states, lengths, impl)
         if count == 1:
             states = tuple(s[0] for s in states)
         return h_seq, states if len(self.parts) > 1 else states[0]
@@ -351,7 +349,7 @@ def as_parts(state, parts, B, H, like, count=None):
     if len(parts) == 1:
         state = (state,)
     elif not isinstance(state, (tuple, list)) or len(state) != len(parts):
-        raise TypeError(f"state: expected a pair ({', '.join(parts)}), got {type(state).__name__}")
+        raise TypeError(f"state: expected a tuple ({', '.join(parts)}), got {type(state).__name__}")
     for name, value in zip(parts, state, strict=True):
         name = "state" if len(parts) == 1 else f"state, {name}"
         check_array(
