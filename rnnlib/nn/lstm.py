@@ -180,6 +180,6 @@ class LSTM(Recurrent):
         )
 
     def choose_on_cpu(self, x, lengths):
-        if x.dtype == torch.float32 and x.shape[0] > 1 and lengths is None:
+        if x.dtype == torch.float32 and lengths is None:
             return "torch", "oneDNN's fused kernel for float32 on the CPU"
-        return "source", "on the CPU torch's fused kernel needs float32, more than one row and no lengths"
+        return "source", "on the CPU torch's fused kernel needs float32 and no lengths"
