@@ -20,7 +20,7 @@ def _dtype_name(dtype):
 def _is_finite(array):
     # One pass that allocates nothing; a sum may overflow where every entry is finite, so a bad sum is looked at again.
     if is_tensor(array):
-        total = array.sum()
+        total = array.detach().sum()
     else:
         flat = array.ravel("K")
         total = np.vdot(flat, flat)  # three times as fast as sum, and silent about overflow
