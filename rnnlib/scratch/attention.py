@@ -112,12 +112,14 @@ def masked_softmax(scores, mask=None):
     >>> masked_softmax(np.array([[0.0, 0.0, 9.0]]), np.array([[True, True, False]]))
     array([[0.5, 0.5, 0. ]])
     """
-    check_array("scores", scores, finite=False)
+    check_array("scores", scores, finite=mask is None)
     if mask is not None:
         check_array("mask", mask, like=scores, kind="bool")
         got, full = tuple(mask.shape), tuple(scores.shape)
         if len(got) != len(full) or any(m not in (1, s) for m, s in zip(got, full, strict=True)):
             raise ValueError(f"mask: expected shape {full}, or 1 along an axis, got {got}")
+        scores = xp_of(scores).where(mask, scores, 0.0)
+        check_array("scores", scores)
     return _softmax(scores, mask)
 
 

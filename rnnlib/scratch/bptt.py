@@ -261,6 +261,8 @@ def rtrl(cell, params, x, loss_fn, state=None, **options):
     backward pass over that one step.
     """
     T, B = _check(cell, params, x), x.shape[0]
+    for part in () if state is None else state if isinstance(state, tuple) else (state,):
+        check_array("state", part, f"{B} H", like=x)
     rows = [_row(state, b) for b in range(B)]
     loss, grads, P = 0.0, {}, None
     for t in range(T):

@@ -176,7 +176,7 @@ def dropout_backward(dy, tape):
     -----
     Lesson: :ref:`dropout`.
     """
-    check_array("dy", dy, " ".join(map(str, tape["shape"])))
+    check_array("dy", dy, " ".join(map(str, tape["shape"])), like=tape["mask"])
     return {"x": dy if tape["mask"] is None else dy * tape["mask"]}
 
 

@@ -41,9 +41,10 @@ def step_jacobian(cell, params, x_t, state, **options):
     array([[0., 4.],
            [3., 0.]])
     """
-    B = check_array("x_t", x_t, "B D")["B"]
-    parts = state if isinstance(state, tuple) else (state,)
-    H = sum(part.shape[1] for part in parts) // len(parts)
+    sizes, parts = check_array("x_t", x_t, "B D"), state if isinstance(state, tuple) else (state,)
+    for part in parts:
+        check_array("state", part, "B H", sizes=sizes, like=x_t)
+    B, H = sizes["B"], sizes["H"]
     S = H * len(parts)
     rows = [b for b in range(B) for _ in range(S)]  # every row S times, once for each unit of its new state
     one_hot = zeros((B * S, S), x_t)
