@@ -3,7 +3,7 @@
 import numpy as np
 
 from rnnlib.arrays import asarray_like, copy, to_numpy
-from rnnlib.checks import check_array, check_number
+from rnnlib.checks import check_array, check_number, check_rng
 
 FLOOR = 1e-3  # below this size an entry is compared absolutely: its difference quotient is mostly rounding noise
 STEP = 1e-30  # of the complex step; nothing is subtracted, so it may be as small as we like
@@ -58,10 +58,12 @@ def check_gradients(f, params, grads, *, eps=1e-5, tol=1e-7, rng=None, samples=N
     AssertionError: gradient of w is wrong at [0]: expected 2, got -2 (relative error 2). Every entry has the wrong sign.
     """
     check_number("eps", eps, 0, open_low=True)
+    check_number("tol", tol, 0)
     _check_dicts(params, grads)
     if samples is not None:
         check_number("samples", samples, 1, integer=True)
     rng = np.random.default_rng(0) if rng is None else rng
+    check_rng(rng)
     points = {name: copy(value) for name, value in params.items()}
     loss = _loss(f, points)
     if _loss(f, points) != loss:
@@ -128,8 +130,10 @@ def complex_step(f, params, grads, *, tol=1e-13, rng=None):
     -----
     Lesson: :ref:`gradient-check`. Source: Squire & Trapp (1998), along a random direction.
     """
+    check_number("tol", tol, 0)
     _check_dicts(params, grads)
     rng = np.random.default_rng(0) if rng is None else rng
+    check_rng(rng)
     points = {name: copy(copy(value) + 0j) for name, value in params.items()}
 
     def slope(entries, i, v):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rnnlib.checks import check_choice
+from rnnlib.checks import check_choice, check_rng
 from rnnlib.data import invented
 from rnnlib.data.corpora import Source, locate
 
@@ -168,6 +168,7 @@ def split_pairs(pairs, fractions=(0.8, 0.1, 0.1), rng=None):
         targets.setdefault(source, []).append(target)
     sources = list(targets)
     if rng is not None:
+        check_rng(rng)
         rng.shuffle(sources)
     return tuple({source: targets[source] for source in part} for part in split(sources, fractions))
 

@@ -154,6 +154,10 @@ def pad_batch(sequences, value=0):
     for i, sequence in enumerate(sequences):
         if sequence.ndim == 0 or not len(sequence) or sequence.shape[1:] != sequences[0].shape[1:]:
             raise ValueError(f"sequences: expected at least one step of shape {sequences[0].shape[1:]}, got {sequence.shape} at {i}")
+        if sequence.dtype != sequences[0].dtype:
+            raise TypeError(f"sequences: expected dtype {sequences[0].dtype} as in the first, got {sequence.dtype} at {i}")
+    if not isinstance(value, (int, float, np.number)):
+        raise TypeError(f"value: expected a number, got {type(value).__name__}")
     batch = np.full((len(sequences), lengths.max(), *sequences[0].shape[1:]), value, sequences[0].dtype)
     for row, sequence in zip(batch, sequences, strict=True):
         row[: len(sequence)] = sequence

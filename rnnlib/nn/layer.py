@@ -36,6 +36,8 @@ def which(layer, x, lengths=None):
     """
     if not isinstance(layer, Recurrent):
         raise TypeError(f"layer: expected an RNN, LSTM or GRU of rnnlib.nn, got {type(layer).__name__}")
+    like = next(layer.parameters()).detach()
+    check_lengths(lengths, *(check_array("x", x, f"B T {layer.D}", like=like, finite=False)[s] for s in "BT"))
     return ": ".join(layer.choose(x, lengths))
 
 

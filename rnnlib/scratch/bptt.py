@@ -27,6 +27,7 @@ PEEPHOLES = ("p_i", "p_f", "p_o")
 
 def run(cell, params, x, state=None, tape=None, **options):
     """Run ``cell`` over ``x`` (B, T, D) from ``state``; returns ``h_seq, state, tape`` as its forward pass does."""
+    check_choice("cell", cell, tuple(CELLS))
     weights = {name: W for name, W in params.items() if name not in PEEPHOLES}
     if cell == "lstm" and PEEPHOLES[0] in params:
         options["peepholes"] = tuple(params[name] for name in PEEPHOLES)
@@ -36,6 +37,7 @@ def run(cell, params, x, state=None, tape=None, **options):
 
 def backward(cell, dh_seq, tape, dstate=None):
     """The backward pass of ``cell``: gradients of weights and initial state, those of ``x`` left out."""
+    check_choice("cell", cell, tuple(CELLS))
     grads = CELLS[cell][1](dh_seq, tape, dstate)
     del grads["x"]
     return grads

@@ -3,7 +3,7 @@
 import numpy as np
 
 from rnnlib.arrays import to_numpy
-from rnnlib.checks import check_array, check_choice, check_ids, check_number
+from rnnlib.checks import check_array, check_choice, check_ids, check_number, check_rng
 
 
 class NGram:
@@ -141,6 +141,7 @@ class NGram:
         ids : int64 array of shape (n,)
         """
         check_number("n", n, 0, integer=True)
+        check_rng(rng)
         context, drawn = self._context(context), []
         for u in rng.random(n):
             cumulative = np.cumsum(self.prob(context))
