@@ -18,7 +18,7 @@ import warnings
 
 import numpy as np
 
-from labs.grading import forbid
+from labs.grading import forbid, forbid_text
 
 TOL = 1e-5  # relative to the largest expected entry: float32 inside is fine, every planted mistake is far outside
 
@@ -178,7 +178,9 @@ class Part:
             The function is made of what the lab asks to write, raises, or changes its arguments.
         """
         if id(fn) not in self._read:
-            self._read[id(fn)] = forbid.in_text(fn.student_text) if hasattr(fn, "student_text") else forbid.in_function(fn, self.provided)
+            texts = getattr(fn, "student_texts", None)  # where the function itself is out of sight
+            found = forbid.in_function(fn, self.provided) if texts is None else forbid_text.in_texts(texts, fn.name)
+            self._read[id(fn)] = found
         if self._read[id(fn)]:
             raise Wrong(f"your code uses {self._read[id(fn)]}, which does this part's work: write the equation instead")
         run = fn.remote_call if hasattr(fn, "remote_call") else functools.partial(call_here, fn)

@@ -1,12 +1,11 @@
 """A lab is not passed by calling its answer: ready-made recurrent layers, the course's library, automatic differentiation.
 
 Two nets. *Before* a call, what the function is made of is read: its own code and that of every helper it reaches, or the text of the
-student's cells where the code itself is out of sight. *During* a call the entry points are switched off, which also catches what was
-reached by a detour. Honest limit: whoever hides a saved reference to a built-in behind computed names gets past both, with
-more work than writing the function.
+student's cells where the code itself is out of sight (:mod:`labs.grading.forbid_text`). *During* a call the entry points are
+switched off, which also catches what was reached by a detour. Honest limit: whoever hides a saved reference to a built-in behind
+computed names gets past both, with more work than writing the function.
 """
 
-import ast
 import contextlib
 import sys
 import types
@@ -14,57 +13,21 @@ import types
 MODULES = ("rnnlib.scratch", "rnnlib.nn", "torch.nn", "torch.autograd", "torch.func", "torch._VF", "torch._C", "torch.ops", "torch.jit")
 CALLS = ("rnn_tanh", "rnn_relu", "rnn_tanh_cell", "rnn_relu_cell", "lstm_cell", "gru_cell")
 DIFFERENTIATION = ("backward", "requires_grad", "requires_grad_", "_VF", "_C")
-DETOURS = ("exec", "eval", "__import__", "importlib", "globals", "_getframe", "ctypes", "modules", "__globals__", "f_globals")
+SHELL = ("run_cell", "run_code", "run_cell_magic", "user_ns", "safe_execfile")
 _BUILTIN_DETOURS = ("exec", "eval", "__import__", "globals", "_getframe")
+DETOURS = (*SHELL, *_BUILTIN_DETOURS, "importlib", "ctypes", "modules", "__globals__", "f_globals")
 
 
-def _module_of(path):
+def module_of(path):
     """The forbidden module that a dotted path lies in, or None."""
     return next((m for m in MODULES if path == m or path.startswith(m + ".")), None)
 
 
-def _word(word):
+def word_of(word):
     """Why an attribute or unbound name is not allowed, or None."""
     if word in CALLS or word in DIFFERENTIATION:
         return word
     return word if word in DETOURS else None
-
-
-def in_text(source):
-    """The first forbidden thing in a student's text, or None. Text that does not parse holds nothing that could run."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    own = {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)}
-    own |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    own |= {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
-    for node in ast.walk(tree):
-        found = None
-        if isinstance(node, ast.Import):
-            found = next(filter(None, (_module_of(a.name) or _word(a.name.split(".")[0]) for a in node.names)), None)
-        elif isinstance(node, ast.ImportFrom):
-            paths = [node.module or ""] + [f"{node.module}.{a.name}" for a in node.names]
-            found = next(filter(None, map(_module_of, paths)), None) or next(filter(None, (_word(a.name) for a in node.names)), None)
-        elif isinstance(node, ast.Attribute):
-            found = _module_of(_dotted(node)) or _word(node.attr)
-        elif isinstance(node, ast.Name) and node.id not in own:
-            found = _word(node.id)
-        elif isinstance(node, ast.keyword):
-            found = node.arg if node.arg in DIFFERENTIATION else None
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr":
-            found = None if len(node.args) > 1 and isinstance(node.args[1], ast.Constant) else "getattr with a computed name"
-        if found:
-            return found
-    return None
-
-
-def _dotted(node):
-    parts = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
 
 
 def in_function(fn, provided=()):
@@ -95,7 +58,7 @@ def in_function(fn, provided=()):
                     found = _of_object(value)
                     todo.append(value)
                 else:
-                    found = _word(word) or {"nn": "torch.nn", "scratch": "rnnlib.scratch"}.get(word)
+                    found = word_of(word) or {"nn": "torch.nn", "scratch": "rnnlib.scratch"}.get(word)
                 if found:
                     return found
     return None
@@ -104,14 +67,14 @@ def in_function(fn, provided=()):
 def _of_object(value):
     """Why an object that a student's function holds is not allowed, or None."""
     if isinstance(value, types.ModuleType):
-        return _module_of(value.__name__) or (value.__name__ if value.__name__ in DETOURS else None)
+        return module_of(value.__name__) or (value.__name__ if value.__name__ in DETOURS else None)
     home = getattr(value, "__module__", None) or ""
-    if isinstance(value, types.FunctionType | type) and _module_of(home):
-        return f"{_module_of(home)} ({value.__name__})"
+    if isinstance(value, types.FunctionType | type) and module_of(home):
+        return f"{module_of(home)} ({value.__name__})"
     if isinstance(value, types.BuiltinFunctionType) and value.__name__ in CALLS + _BUILTIN_DETOURS:
         return value.__name__
     kind = type(value).__module__
-    return f"{_module_of(kind)} ({type(value).__name__})" if _module_of(kind) and not kind.startswith("torch._C") else None
+    return f"{module_of(kind)} ({type(value).__name__})" if module_of(kind) and not kind.startswith("torch._C") else None
 
 
 def _codes(code):

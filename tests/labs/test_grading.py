@@ -12,6 +12,7 @@ from labs.grading.__main__ import main
 from labs.grading.build import leaks
 from labs.grading.collect import PROBLEM, collect
 from labs.grading.course import Course
+from labs.grading.forbid_text import in_texts
 from labs.grading.hidden import run_hidden
 from labs.grading.normalise import MAX_BYTES, Unreadable, normalise, read_cells, rebuild
 
@@ -248,13 +249,31 @@ def test_what_a_function_is_made_of_is_read():
             exec(text, space)
         except ImportError:  # a piece of rnnlib that is not there cannot be called either
             space["f"] = None
-        assert word in forbid.in_text(text)
+        assert word in in_texts([text], "f")
         assert space["f"] is None or word in forbid.in_function(space["f"])
     honest = "def cross_entropy(z): return torch.log_softmax(torch.as_tensor(z), -1)\n"
     honest += "def f(z):\n    nn = cross_entropy(z)\n    return nn.numpy()"
     space = dict(scope)
     exec(honest, space)
-    assert forbid.in_text(honest) is None and forbid.in_function(space["f"]) is None
+    assert in_texts([honest], "f") is None and forbid.in_function(space["f"]) is None
+
+
+def test_a_student_may_compare_with_a_ready_made_layer_in_a_cell_of_their_own():
+    honest = "def f(x): return help_(x)\ndef help_(x): return torch.tanh(x)"
+    beside = "reference = torch.nn.RNN(3, 4)\nprint(f(1) - reference(1))"
+    assert in_texts([honest, beside], "f") is None
+    for passed_off in (
+        "help_ = torch.nn.RNN(3, 4)",
+        "from rnnlib.scratch.rnn import *",
+        "help_.inner = torch.nn.RNN(3, 4)",
+        "%%time\nhelp_ = torch.nn.RNN(3, 4)",
+        "get_ipython().run_cell('import torch')",
+        "exec('def f(x): ...')",
+        "%run other.py",
+        "!echo",
+        "if True:\n    import torch.nn as t\n    help_ = t.RNN",
+    ):
+        assert in_texts([honest, passed_off], "f"), passed_off
 
 
 def test_during_a_call_ready_made_layers_are_switched_off_and_come_back():

@@ -1,0 +1,161 @@
+"""The grader's end of a student's process: send a cell, call a function, and believe nothing but plain data."""
+
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+from labs.grading import source
+from labs.grading.check import StudentError, Wrong
+from labs.grading.sandbox import Unsafe
+from labs.grading.wire import Refused, decode, encode
+
+MAX_REPLY = 64_000_000
+
+
+class Gone(Wrong):
+    """The student's process has stopped; the text says why."""
+
+
+class Zygote:
+    """A warm process of our own (see :mod:`labs.grading.zygote`); ends with this one, or at :meth:`close`."""
+
+    def __init__(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="zygote-")
+        os.chmod(self.folder.name, 0o711)  # a locked-in child that is nobody must be able to reach its box
+        self.box = os.path.join(self.folder.name, "box")
+        os.mkdir(self.box)
+        os.chmod(self.box, 0o777)
+        self.socket = os.path.join(self.folder.name, "socket")
+        env = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "LC_ALL")}
+        env |= {"MPLCONFIGDIR": self.folder.name, "PYTHONPATH": str(source.LABS.parent), "PYTHONWARNINGS": "ignore"}
+        command = [sys.executable, "-m", "labs.grading.zygote", json.dumps({"socket": self.socket})]
+        self.errors = open(os.path.join(self.folder.name, "errors"), "w+")  # noqa: SIM115  read when it does not start
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": self.errors}
+        self.process = subprocess.Popen(command, cwd=self.folder.name, env=env, stdin=subprocess.PIPE, start_new_session=True, **quiet)
+
+    def wait(self, seconds=120):
+        """Return when it is warm.
+
+        Raises
+        ------
+        RuntimeError
+            It did not start; the text holds what it said.
+        """
+        end = time.monotonic() + seconds
+        while not os.path.exists(self.socket):
+            if self.process.poll() is not None or time.monotonic() > end:
+                self.errors.seek(0)
+                raise RuntimeError(f"the warm process did not start: {self.errors.read()[-2000:]}")
+            time.sleep(0.02)
+        return self
+
+    def close(self):
+        """End it and every child."""
+        self.process.stdin.close()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.errors.close()
+        self.folder.cleanup()
+
+
+class Session:
+    """One student's process.
+
+    Parameters
+    ----------
+    zygote : Zygote
+    seconds : float
+        How long a cell or a call may take.
+    total : float
+        How long all of them together may take.
+    limits, allow_missing
+        As in :func:`labs.grading.sandbox.enter`.
+
+    Raises
+    ------
+    Unsafe
+        A layer of the sandbox is missing here.
+    """
+
+    def __init__(self, zygote, *, seconds=20.0, total=120.0, limits=None, allow_missing=()):
+        self.seconds, self.end, self.buffer, self.dead = seconds, time.monotonic() + total, b"", None
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(zygote.socket)
+        env = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "LC_ALL")}
+        env |= {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "OMP_NUM_THREADS": "1"}
+        hello = self._ask({"env": env, "box": zygote.box, "limits": limits or {}, "allow_missing": list(allow_missing)})
+        if "unsafe" in hello:
+            self.close()
+            raise Unsafe(str(hello["unsafe"])[:500])
+        self.layers = hello.get("layers")
+
+    def cell(self, text):
+        """Run a cell; the reply's ``outputs`` are still the student's word (see :mod:`labs.grading.safe`)."""
+        return self._ask({"op": "cell", "text": text})
+
+    def call(self, name, args, kwargs):
+        """Call a function by name; returns its result and the positions of arguments that it changed.
+
+        Raises
+        ------
+        NameError, StudentError, Gone
+        """
+        reply = self._ask({"op": "call", "name": name, "args": encode(tuple(args)), "kwargs": encode(dict(kwargs))})
+        if reply.get("missing") is True:
+            raise NameError(f"{name} is not there", name=name)
+        if "value" not in reply:
+            raise StudentError(str(reply.get("error", "your code gave no answer"))[:1000])
+        changed = reply.get("changed")
+        try:
+            return decode(reply["value"]), [int(i) for i in changed] if isinstance(changed, list) else []
+        except (Refused, TypeError, ValueError):
+            raise StudentError("what your function returned cannot be read") from None
+
+    def _ask(self, message):
+        if self.dead:
+            raise Gone(self.dead)
+        try:
+            self.socket.sendall(json.dumps(message).encode() + b"\n")
+            return self._reply()
+        except OSError:
+            raise Gone(self._stop("it stopped the process")) from None
+
+    def _reply(self):
+        wait = min(self.seconds, self.end - time.monotonic())
+        end, chunks, got = time.monotonic() + wait, [self.buffer], 0
+        while b"\n" not in chunks[-1]:
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([self.socket], [], [], left)[0]:
+                raise Gone(self._stop(f"there was no answer within {max(wait, 0):.0f} s"))
+            data = self.socket.recv(1 << 20)
+            if not data:
+                raise Gone(self._stop("the process stopped: it ended itself, or used too much memory or time"))
+            got += len(data)
+            if got > MAX_REPLY:
+                raise Gone(self._stop("it sent too much"))
+            chunks.append(data)
+        line, _, self.buffer = b"".join(chunks).partition(b"\n")
+        try:
+            reply = json.loads(line)
+            if isinstance(reply, dict):
+                return reply
+        except (ValueError, RecursionError):
+            pass
+        raise Gone(self._stop("it sent something that cannot be read"))
+
+    def _stop(self, why):
+        self.dead = self.dead or f"your notebook was stopped: {why}"
+        self.close()
+        return self.dead
+
+    def close(self):
+        """Hang up: the zygote kills the process and everything that it started."""
+        self.socket.close()

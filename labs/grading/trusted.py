@@ -1,0 +1,150 @@
+"""Grade one submission: its code runs in a locked process, the hidden tests run here, and only here marks are made.
+
+The student's process gets the notebook without its hidden tests, and then the arguments of each call; here a function of the
+student's is a :class:`Proxy`, and what it returns is plain data. So there is nothing to read, to patch or to forge. The result of
+:func:`grade` is plain data too: it can come from another process, or another machine.
+"""
+
+import ast
+import json
+import os
+import time
+from unittest import mock
+
+import nbformat
+from nbformat.v4 import new_output
+
+from labs.grading import safe, source
+from labs.grading.hidden import run_hidden
+from labs.grading.normalise import rebuild
+from labs.grading.session import Gone, Session
+
+VERSION = "1"  # of what a result means: a change grades everybody again
+
+
+class Proxy:
+    """A function that lives in the student's process."""
+
+    def __init__(self, session, name, student_texts):
+        self.session, self.name, self.student_texts = session, name, student_texts
+
+    def remote_call(self, args, kwargs):
+        """Its result, and the positions of arguments that it changed."""
+        return self.session.call(self.name, args, kwargs)
+
+
+def functions(nb):
+    """The names that the solution cells of a full notebook define."""
+    trees = [ast.parse(c.source) for c in nb.cells if c.cell_type == "code" and source.meta(c).get("solution")]
+    return [node.name for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)]
+
+
+def check_lab(nb):
+    """Every point of a code cell must come from hidden tests: a visible test runs in the student's process and proves nothing.
+
+    Raises
+    ------
+    ValueError
+    """
+    for cell in nb.cells:
+        meta = source.meta(cell)
+        if cell.cell_type == "code" and meta.get("grade") and not meta.get("solution") and meta["points"] and not source.hidden(cell):
+            raise ValueError(f"{meta['grade_id']}: {meta['points']} points without a hidden test")
+
+
+def grade(full, released, cells, notes, zygote, *, key, student, seconds=20.0, total=120.0, limits=None, allow_missing=()):
+    """Run and mark one submission.
+
+    Parameters
+    ----------
+    full, released : NotebookNode
+        The lab with and without its hidden tests.
+    cells : list of (type, grade_id, text)
+        What was read of the submitted file (see :mod:`labs.grading.normalise`); empty if it could not be read.
+    notes : list of str
+        What has to be said about the file.
+    zygote : Zygote
+    key, student : str
+        Which numbers the tests draw.
+    seconds, total, limits, allow_missing
+        As in :class:`labs.grading.session.Session`.
+
+    Returns
+    -------
+    result : dict
+        ``student``, ``marks`` (grade_id → points, or None where a test of ours failed), ``notes``, ``notebook`` (JSON text), ``layers``,
+        ``seconds``.
+    """
+    began = time.perf_counter()
+    nb, more = rebuild(released, cells)
+    notes = [*notes, *(more if cells else [])]
+    ours = {source.meta(c).get("grade_id"): c.source for c in full.cells}
+    marks, texts = {}, []
+    session = Session(zygote, seconds=seconds, total=total, limits=limits, allow_missing=allow_missing)
+    space = {name: Proxy(session, name, texts) for name in functions(full)}
+    try:
+        with mock.patch.dict(os.environ, GRADING_KEY=key, GRADING_STUDENT=student):
+            for cell in nb.cells:
+                meta = source.meta(cell)
+                if cell.cell_type != "code":
+                    cell.source = cell.source if meta.get("locked") else safe.markdown(cell.source)
+                    continue
+                if not meta or meta.get("solution"):
+                    texts.append(cell.source)
+                cell.outputs, cell.execution_count = _run(session, cell.source)
+                if meta.get("grade") and not meta.get("solution"):
+                    cell.source = ours[meta["grade_id"]]
+                    _mark(cell, meta, space, marks, notes)
+    finally:
+        session.close()
+    if session.dead:
+        notes.append(session.dead)
+    if notes:
+        lines = "\n".join(f"- {note}" for note in notes)
+        text = f"**About the file that was handed in**\n\n{lines}"
+        nb.cells.insert(0, nbformat.v4.new_markdown_cell(text, id="about-this-file"))
+    return {
+        "student": student,
+        "marks": marks,
+        "notes": notes,
+        "notebook": json.dumps(nb),
+        "layers": session.layers,
+        "seconds": time.perf_counter() - began,
+    }
+
+
+def _run(session, text):
+    """Outputs and number of a cell that ran in the student's process."""
+    if not text.strip():
+        return [], None
+    try:
+        reply = session.cell(text)
+    except Gone as why:
+        return [new_output("error", ename="Stopped", evalue=str(why), traceback=[str(why)])], None
+    found = reply.get("outputs")
+    outputs = [nbformat.from_dict(o) for o in safe.outputs(found if isinstance(found, list) else [])]
+    count = reply.get("count")
+    return outputs, count if type(count) is int else None
+
+
+def _mark(cell, meta, space, marks, notes):
+    """Mark a test cell and write the mark and the message into it as nbgrader expects them."""
+    name, tests = meta["grade_id"], source.hidden(cell)
+    for out in cell.outputs:  # what the student's process says in a test cell is text, never a mark
+        if out.output_type == "execute_result":
+            out.output_type = "display_data"
+            out.pop("execution_count", None)
+    if not tests:
+        marks[name] = 0.0
+        return
+    try:
+        mark, said = run_hidden(tests, space)
+        marks[name] = min(mark, float(meta["points"]))
+    except Exception as error:  # our own test is at fault: a person decides
+        marks[name] = None
+        notes.append(f"{name} could not be marked automatically ({type(error).__name__}); a person will do it")
+        return
+    cell.outputs = [
+        new_output("stream", name="stdout", text=said),
+        new_output("execute_result", data={"text/plain": repr(marks[name])}, execution_count=cell.execution_count),
+    ]

@@ -1,0 +1,138 @@
+"""A warm process that forks one child a submission, so that nobody waits for numpy, torch and matplotlib to load.
+
+A client connects to its UNIX socket and talks to the child on that connection; hanging up kills the child and all that it started.
+The server must have one thread: it imports libraries and runs nothing. It holds no secret: its environment is empty, and
+nbgrader, the gradebook and the hidden tests are never loaded here.
+"""
+
+import gc
+import importlib
+import json
+import os
+import random
+import select
+import signal
+import socket
+import sys
+
+from labs.grading import sandbox
+
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = "1"
+os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+
+MODULES = (
+    "IPython.core.interactiveshell",
+    "IPython.core.completer",
+    "nbformat.v4",
+    "numpy",
+    "numpy.random",
+    "torch",
+    "matplotlib.pyplot",
+    "matplotlib_inline.config",
+    "matplotlib_inline.backend_inline",
+    "matplotlib.backends.backend_agg",
+    "PIL.PngImagePlugin",
+    "labs.grading.child",
+)
+
+
+def warm(modules=MODULES):
+    """Import what students use, and what imports itself at first use.
+
+    Raises
+    ------
+    RuntimeError
+        A library started a thread: forking would not be safe.
+    """
+    for name in modules:
+        importlib.import_module(name)
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(1)
+        a = torch.ones(2, requires_grad=True)
+        torch.tanh(a).sum().backward()  # the first backward loads hundreds of modules
+    threads = len(os.listdir("/proc/self/task"))
+    if threads != 1:
+        raise RuntimeError(f"the warm process has {threads} threads: forking it is not safe")
+    gc.collect()
+    gc.freeze()
+
+
+def serve(path, modules=MODULES):
+    """Warm up, listen at ``path``, and fork a child for each connection, until the process that started us is gone."""
+    sandbox.open_the_way()
+    warm(modules)
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(path)
+    os.chmod(path, 0o600)
+    server.listen(64)
+    poll = select.poll()
+    poll.register(server, select.POLLIN)
+    poll.register(0, select.POLLHUP)  # our standard input is a pipe from the grader: it closes when the grader is gone
+    connections, children = {}, {}  # connection fd -> (socket, pid); pidfd -> connection fd
+    while True:
+        for fd, _ in poll.poll():
+            if fd == 0:
+                for _, pid in connections.values():
+                    _kill(pid)
+                return
+            if fd == server.fileno():
+                connection, _ = server.accept()
+                pid = os.fork()
+                if pid == 0:
+                    server.close()
+                    for other, _ in connections.values():
+                        other.close()
+                    for pidfd in children:
+                        os.close(pidfd)
+                    _child(connection)
+                pidfd = os.pidfd_open(pid)
+                connections[connection.fileno()] = connection, pid
+                children[pidfd] = connection.fileno()
+                poll.register(pidfd, select.POLLIN)
+                poll.register(connection.fileno(), select.POLLRDHUP)
+            elif fd in children:  # a child is dead
+                connection, pid = connections.pop(children.pop(fd))
+                poll.unregister(fd)
+                poll.unregister(connection.fileno())
+                os.close(fd)
+                _kill(pid)  # what it left in its group
+                os.waitpid(pid, 0)
+                connection.close()
+            elif fd in connections:  # the client hung up
+                _kill(connections[fd][1])
+                poll.modify(fd, 0)
+
+
+def _kill(pid):
+    for kill in (os.killpg, os.kill):
+        try:
+            kill(pid, signal.SIGKILL)
+        except OSError:
+            continue
+
+
+def _child(connection):
+    """The forked child: never returns."""
+    status = 1
+    try:
+        os.setsid()
+        null = os.open(os.devnull, os.O_RDWR)
+        for fd in (0, 1, 2):
+            os.dup2(null, fd)
+        os.close(null)
+        random.seed()
+        sys.modules["numpy"].random.seed()
+        sys.modules["torch"].seed()
+        sys.modules["labs.grading.child"].serve(connection)
+        status = 0
+    except SystemExit as exit_:
+        status = exit_.code if isinstance(exit_.code, int) else 0
+    finally:
+        os._exit(status)
+
+
+if __name__ == "__main__":
+    settings = json.loads(sys.argv[1])
+    serve(settings["socket"])

@@ -1,0 +1,332 @@
+"""Hostile submissions against the locked process: none earns more than its honest code, sees a hidden test or stops the run."""
+
+# ruff: noqa: E501  an attack reads best on one line
+
+import json
+import os
+import sys
+import time
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from labs.grading import sandbox, source, trusted
+from labs.grading.normalise import rebuild
+from labs.grading.sandbox import Unsafe
+from labs.grading.session import Session, Zygote
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is made of Linux's own means")
+ORACLE = "ORACLE-31415"  # stands in the hidden tests only
+HIDDEN = f'''
+from labs.grading import check as _c
+import numpy as np
+_part = _c.Part("double", 4)
+
+@_part.case(2, "random numbers")
+def _case(rng):
+    "{ORACLE}"
+    x = rng.normal(size=5)
+    _c.expect("y", _part.call(double, x), 2 * x, {{"it is not doubled": x}})
+
+@_part.case(2, "arguments unchanged")
+def _case(rng):
+    x = rng.normal(size=3)
+    _c.expect("y", _part.call(double, x), 2 * x)
+_part.mark()
+'''
+
+
+def meta(grade_id, **more):
+    return {
+        "nbgrader": {"grade_id": grade_id, "grade": False, "solution": False, "locked": True, "schema_version": 3, "task": False, **more}
+    }
+
+
+def lab(hidden):
+    test = f"# hidden tests run here\n### BEGIN HIDDEN TESTS{HIDDEN}### END HIDDEN TESTS\n" if hidden else "# hidden tests run here\n"
+    return new_notebook(
+        cells=[
+            new_code_cell("import numpy as np", metadata=meta("setup")),
+            new_code_cell(
+                "def double(x):\n    return x + x" if hidden else "def double(x): ...", metadata=meta("double", solution=True, locked=False)
+            ),
+            new_code_cell("assert double(1) == 2", metadata=meta("double_check", grade=True, points=0)),
+            new_code_cell(test, metadata=meta("double_test", grade=True, points=4)),
+            new_markdown_cell("text", metadata=meta("explain", grade=True, solution=True, locked=False, points=2)),
+        ]
+    )
+
+
+FULL, RELEASED = lab(True), lab(False)
+
+
+@pytest.fixture(scope="module")
+def zygote():
+    z = Zygote().wait()
+    try:
+        Session(z).close()
+    except Unsafe as missing:
+        z.close()
+        pytest.skip(f"this machine cannot lock a process in: {missing}")
+    yield z
+    z.close()
+
+
+def grade(zygote, answer, extra=(), explain="mine", **options):
+    cells = [(c.cell_type, source.meta(c)["grade_id"], c.source) for c in RELEASED.cells]
+    cells[1] = ("code", "double", answer)
+    cells[4] = ("markdown", "explain", explain)
+    cells[2:2] = [("code", None, text) for text in extra]
+    options = {"seconds": 10.0, "total": 30.0, "limits": {"AS": 4 << 30, "CPU": 20}, **options}
+    return trusted.grade(FULL, RELEASED, cells, [], zygote, key="k", student="mallory", **options)
+
+
+def shown(result):
+    """Everything that came out of a submission: outputs and what the student wrote, not the tests themselves."""
+    cells = json.loads(result["notebook"])["cells"]
+    return json.dumps([c.get("outputs") for c in cells]) + json.dumps(result["notes"])
+
+
+def test_honest_code_gets_its_points(zygote):
+    result = grade(zygote, "def double(x):\n    return 2 * x")
+    assert result["marks"] == {"double_check": 0.0, "double_test": 4.0} and result["notes"] == []
+    assert set(result["layers"].values()) == {"on"} and set(result["layers"]) == set(sandbox.LAYERS)
+    result = grade(zygote, "def double(x):\n    x *= 2\n    return x")
+    assert result["marks"]["double_test"] == 0.0 and "in place" in shown(result)
+    result = grade(zygote, "def double(x):\n    return x")
+    assert result["marks"]["double_test"] == 0.0 and "it is not doubled" in shown(result)
+    result = grade(zygote, "print('nothing')")
+    assert result["marks"]["double_test"] == 0.0 and "double is not there" in shown(result)
+
+
+WRONG = "def double(x):\n    return x\n"
+FORGED = {
+    "comparison replaced": "np.testing.assert_allclose = np.allclose = lambda *a, **k: True\n" + WRONG,
+    "isfinite replaced": "np.isfinite = np.abs = lambda a: np.zeros_like(a)\n" + WRONG,
+    "always equal array": (
+        "class A(np.ndarray):\n    def __array_ufunc__(self, *a, **k): return np.zeros(5)\n    __eq__ = lambda s, o: True\n"
+        "def double(x): return x.view(A)"
+    ),
+    "always equal object": "class A:\n    __eq__ = lambda s, o: True\n    __array__ = lambda s, *a, **k: np.zeros(5)\ndef double(x): return A()",
+    "frames searched": (
+        "import sys\ndef double(x):\n    f = sys._getframe()\n    while f:\n        for v in list(f.f_locals.values()):\n"
+        "            if isinstance(v, np.ndarray) and v.shape == x.shape and np.allclose(v, 2 * x): return v\n        f = f.f_back\n    return x"
+    ),
+    "memory searched": (
+        "import gc\ndef double(x):\n    return next((o for o in gc.get_objects() if isinstance(o, np.ndarray) and o.shape == x.shape and o is not x), x)"
+    ),
+    "the grader's module changed": "from labs.grading import check\ncheck.close = lambda *a: True\ncheck.Part.mark = lambda s: 4.0\n"
+    + WRONG,
+    "call_here replaced": "from labs.grading import child\nchild.call_here = lambda f, a, k: (a[0], [])\n" + WRONG,
+    "a mark printed": WRONG + "print('4.0')\nfrom IPython.display import display\ndisplay(4.0)\n4.0",
+    "a hook that prints a mark": WRONG + "get_ipython().events.register('post_run_cell', lambda r=None: print(4.0))",
+    "an input transformer": WRONG + "get_ipython().input_transformers_post.append(lambda lines: ['4.0\\n'])",
+    "the shell's run_cell replaced": WRONG + "type(get_ipython()).run_cell = lambda *a, **k: 4.0",
+    "infinity": "def double(x):\n    return x * np.inf",
+    "not a number": "def double(x):\n    return x * np.nan",
+    "a huge array": "def double(x):\n    return np.zeros((10**9,), np.int8)",
+    "a million nested lists": "def double(x):\n    a = []\n    for _ in range(10**5): a = [a]\n    return a",
+    "an object array": "def double(x):\n    return np.array([object()] * 5)",
+    "a structured array": "def double(x):\n    return np.zeros(5, dtype=[('a', 'f8')])",
+    "a generator": "def double(x):\n    yield from 2 * x",
+    "itself": "def double(x):\n    return double",
+    "a lazy proxy": "class P:\n    def __getattr__(s, n): return P()\n    def __call__(s, *a): return P()\ndef double(x): return P()",
+    "a class of its own that pickles": "class E:\n    def __reduce__(s): return (print, ('pwned',))\ndef double(x): return E()",
+    "an exception with a mark": "def double(x):\n    raise ValueError('[ ok ] double: 4 of 4 points')",
+    "an exception that cannot be printed": "class E(Exception):\n    __str__ = lambda s: 1 / 0\ndef double(x): raise E()",
+    "SystemExit": "def double(x):\n    raise SystemExit(0)",
+    "KeyboardInterrupt": "def double(x):\n    raise KeyboardInterrupt",
+    "a reply of its own": (
+        "import os, json\ndef double(x):\n    for fd in range(3, 64):\n        try: os.write(fd, (json.dumps({'value': None, 'changed': []}) + chr(10)).encode())\n"
+        "        except OSError: pass\n    return x"
+    ),
+    "a reply that is not JSON": "import os\ndef double(x):\n    for fd in range(3, 64):\n        try: os.write(fd, b'garbage' + bytes([10]))\n        except OSError: pass\n    return x",
+    "a reply that is too deep": "import os\ndef double(x):\n    for fd in range(3, 64):\n        try: os.write(fd, b'[' * 100000 + bytes([10]))\n        except OSError: pass\n    return x",
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_a_mark_cannot_be_forged(zygote, name):
+    result = grade(zygote, FORGED[name])
+    assert result["marks"]["double_test"] == 0.0 and result["marks"]["double_check"] == 0.0
+    assert ORACLE not in shown(result)
+    graded = [c for c in json.loads(result["notebook"])["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") == "double_test"]
+    assert [o["data"]["text/plain"] for o in graded[0]["outputs"] if o["output_type"] == "execute_result"] == ["0.0"]
+
+
+def reads(path):
+    return f"try: print(open({path!r}, errors='replace').read())\nexcept OSError as e: print('refused', type(e).__name__)\n"
+
+
+ROOT = str(source.LABS.parent)
+LEAKS = {
+    "the text source": reads(f"{ROOT}/labs/lab02_rnn.md"),
+    "this test": reads(__file__),
+    "the grader": reads(trusted.__file__),
+    "its own notebook": "import glob\nprint(glob.glob('/**/*.ipynb', recursive=False), glob.glob('*'))",
+    "history": "print(In, Out, list(get_ipython().history_manager.input_hist_raw))",
+    "a pre_run_cell hook": "get_ipython().events.register('pre_run_cell', lambda info: print(info.raw_cell))",
+    "linecache": "import linecache\nprint({k: ''.join(v[2]) for k, v in linecache.cache.items() if len(v) > 2})",
+    "all objects": f"import gc\nprint([o for o in gc.get_objects() if isinstance(o, str) and o.startswith({ORACLE[:6]!r})])",
+    "the environment": "import os\nprint(dict(os.environ))\n" + reads("/proc/self/environ") + reads("/proc/1/environ"),
+    "other processes": "import os\nprint([p for p in os.listdir('/proc') if p.isdigit()])",
+    "the parent's memory": reads("/proc/1/mem") + reads("/proc/2/cmdline"),
+    "the password file's shadow": reads("/etc/shadow"),
+    "the home folder": "import os\nprint(os.path.expanduser('~'), os.listdir('/root') if os.path.isdir('/root') else '')",
+    "a network": "import socket\ntry: socket.create_connection(('127.0.0.1', 22), 1); print('CONNECTED')\nexcept OSError as e: print('refused')",
+    "a name server": "import socket\ntry: print('RESOLVED', socket.gethostbyname('example.org'))\nexcept OSError as e: print('refused')",
+    "an abstract UNIX socket": "import socket\ns = socket.socket(socket.AF_UNIX)\ntry: s.connect(b'\\0/tmp/x'); print('CONNECTED')\nexcept OSError: print('refused')",
+    "ptrace": "import ctypes\nprint('TRACED' if ctypes.CDLL(None).ptrace(16, 1, 0, 0) == 0 else 'refused')",
+    "a new namespace": "import ctypes\nprint('UNSHARED' if ctypes.CDLL(None).unshare(0x10000000) == 0 else 'refused')",
+    "a mount": "import ctypes\nprint('MOUNTED' if ctypes.CDLL(None).mount(b'none', b'/tmp', b'tmpfs', 0, None) == 0 else 'refused')",
+    "setuid": "import os\ntry: os.setuid(0); print('BECAME ROOT')\nexcept OSError: print('refused')",
+}
+
+
+@pytest.mark.parametrize("name", LEAKS)
+def test_nothing_of_the_grader_is_seen(zygote, name):
+    os.environ["GRADING_SECRET_IN_THE_PARENT"] = "ENVIRONMENT-2718"
+    try:
+        result = grade(zygote, LEAKS[name] + "\n" + WRONG)
+    finally:
+        del os.environ["GRADING_SECRET_IN_THE_PARENT"]
+    said = shown(result)
+    for word in (
+        ORACLE,
+        "BEGIN HIDDEN",
+        "ENVIRONMENT-2718",
+        "GRADING_KEY",
+        "CONNECTED",
+        "RESOLVED",
+        "TRACED",
+        "UNSHARED",
+        "MOUNTED",
+        "BECAME ROOT",
+        "root:",
+    ):
+        assert word not in said
+    assert "def _mark" not in said and "Two nets" not in said
+    assert result["marks"]["double_test"] == 0.0
+
+
+def test_nothing_is_written_outside(zygote, tmp_path):
+    tmp_path.chmod(0o777)
+    for folder in (str(tmp_path), ROOT, f"{ROOT}/labs", f"{ROOT}/rnnlib", "/tmp", "/dev/shm", sys.prefix):
+        before = set(os.listdir(folder))
+        attempt = "import os, pathlib\nfor f in (lambda p: open(p, 'w').write('x'), os.mkdir, lambda p: os.symlink('/', p), lambda p: os.mkfifo(p)):\n"
+        attempt += f"    try: f({folder + '/planted'!r}); print('WROTE')\n    except OSError: pass\n"
+        result = grade(zygote, attempt + WRONG)
+        assert "WROTE" not in shown(result) and "planted" not in set(os.listdir(folder)) - before
+    result = grade(zygote, "open('mine.txt', 'w').write('x'); print(open('mine.txt').read() + 'KEPT')\n" + WRONG)
+    assert "xKEPT" in shown(result), "its own folder is writable"
+    assert "mine.txt" not in shown(grade(zygote, "import os\nprint(os.listdir('.'))\n" + WRONG)), "and nobody finds it there"
+
+
+STOPPERS = {
+    "os._exit in a cell": "import os\nos._exit(0)",
+    "os._exit in a call": "import os\ndef double(x): os._exit(0)",
+    "abort": "import os\nos.abort()",
+    "a crash": "import ctypes\nctypes.string_at(0)",
+    "stopped for ever": "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)",
+    "a loop that catches everything": "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
+    "a loop in a call": "def double(x):\n    while True: pass",
+    "sleep": "import time\ntime.sleep(1000)",
+    "memory": "a = []\nwhile True: a.append(bytearray(10**8))",
+    "one large array": "a = np.ones(10**10)",
+    "processes": "import os\nfor _ in range(10**4):\n    try:\n        if os.fork() == 0:\n            while True: pass\n    except OSError: break",
+    "a child that stays": "import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(1000)",
+    "threads": "import threading, time\ntry:\n    for _ in range(10**4): threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()\nexcept RuntimeError: pass",
+    "a full disk": "with open('big', 'wb') as f:\n    while True: f.write(bytes(10**7))",
+    "many files": "for i in range(10**6): open(str(i), 'w').close()",
+    "output without end": "while True: print('x' * 10**6)",
+    "a gigabyte of output": "print('x' * 10**9)",
+    "ten thousand figures": "from IPython.display import display\nfor _ in range(10**4): display('x' * 1000)",
+    "a traceback without end": "def f(): f()\nimport sys\nsys.setrecursionlimit(10**6)\nf()",
+    "standard output closed": "import os, sys\nos.close(1); os.close(2); sys.stdout.close()",
+    "every descriptor closed": "import os\nos.closerange(0, 256)",
+    "a killed session": "import os, signal\nos.kill(-1, signal.SIGKILL); os.kill(1, signal.SIGKILL)",
+    "a broken shell": "get_ipython().run_cell = None\ndel get_ipython().user_ns['np']",
+    "text that does not parse": "def double(x:\n",
+    "a null byte": "x = 1\0",
+}
+
+
+@pytest.mark.parametrize("name", STOPPERS)
+def test_nothing_stops_the_run(zygote, name):
+    result = grade(zygote, STOPPERS[name], seconds=2.0, total=6.0)
+    assert result["marks"]["double_test"] == 0.0 and result["seconds"] < 20
+    assert len(result["notebook"]) < 3_000_000
+    nbformat.validate(nbformat.from_dict(json.loads(result["notebook"])))
+    assert grade(zygote, "def double(x):\n    return 2 * x")["marks"]["double_test"] == 4.0, "the next student is graded as ever"
+
+
+def test_pages_that_staff_open_are_inert(zygote):
+    active = "<script>alert(1)</script><img src=x onerror=alert(1)>[a](javascript:alert(1))"
+    text = f"from IPython.display import HTML, Javascript, SVG, Markdown, display\ndisplay(HTML({active!r}), Javascript('alert(1)'), Markdown({active!r}))\n"
+    text += "get_ipython().display_pub.publish({'image/png': '\"><script>alert(1)</script>', 'text/html': '<b>'})\n"
+    result = grade(zygote, text + WRONG, explain=active)
+    for cell in json.loads(result["notebook"])["cells"]:
+        for out in cell.get("outputs", []):
+            assert set(out.get("data", {})) <= {"text/plain", "image/png"} and "<script>" not in out.get("data", {}).get("image/png", "")
+        if cell["cell_type"] == "markdown":
+            assert "<script" not in cell["source"] and "<img" not in cell["source"] and "javascript:" not in cell["source"]
+
+
+def test_structure_and_points_come_from_the_release(zygote):
+    cells = [(c.cell_type, source.meta(c)["grade_id"], c.source) for c in RELEASED.cells]
+    hostile = [*cells[:3], ("code", "double_test", "4.0"), ("code", "new_test", "4.0"), ("raw", "explain", "x")]
+    nb, _ = rebuild(RELEASED, hostile)
+    assert [source.meta(c).get("grade_id") for c in nb.cells if source.meta(c)] == [source.meta(c)["grade_id"] for c in RELEASED.cells]
+    assert not any("tags" in c.metadata for c in nb.cells)
+    result = trusted.grade(FULL, RELEASED, hostile, [], zygote, key="k", student="m")
+    assert result["marks"] == {"double_check": 0.0, "double_test": 0.0}
+
+
+def test_a_fault_of_our_own_goes_to_a_person_and_points_need_hidden_tests(zygote):
+    broken = nbformat.from_dict(json.loads(json.dumps(FULL)))
+    broken.cells[3].source = broken.cells[3].source.replace("_part.mark()", "undefined_name\n")
+    cells = [(c.cell_type, source.meta(c)["grade_id"], c.source) for c in RELEASED.cells]
+    result = trusted.grade(broken, RELEASED, cells, [], zygote, key="k", student="m")
+    assert result["marks"]["double_test"] is None and "a person will do it" in result["notes"][0]
+    trusted.check_lab(FULL)
+    with pytest.raises(ValueError, match="double_test: 4 points without a hidden test"):
+        trusted.check_lab(RELEASED)
+
+
+def test_a_missing_layer_refuses_unless_told(monkeypatch):
+    def unavailable():
+        raise OSError(38, "not on this kernel")
+
+    monkeypatch.setattr(sandbox, "_unprivileged", unavailable)
+    with pytest.raises(Unsafe, match=r"ids: .*not on this kernel"):
+        sandbox.enter()
+
+
+def test_the_numbers_are_the_students_own_and_the_same_again(zygote):
+    text = "seen = []\ndef double(x):\n    print(x); seen.append(x.tolist()); return x * float('nan') if len(seen) > 5 else seen"
+    cells = [(c.cell_type, source.meta(c)["grade_id"], c.source) for c in RELEASED.cells]
+    cells[1] = ("code", "double", text)
+    said = [
+        trusted.grade(FULL, RELEASED, cells, [], zygote, key=k, student=s)["notebook"]
+        for k, s in (("k", "a"), ("k", "a"), ("k", "b"), ("l", "a"))
+    ]
+    outputs = [json.dumps([c.get("outputs") for c in json.loads(t)["cells"]]) for t in said]
+    assert outputs[0] == outputs[1]
+
+
+def test_a_student_process_ends_with_its_session(zygote):
+    session = Session(zygote)
+    session.cell("import os, time\nif os.fork() == 0: time.sleep(1000)")
+    running = children(zygote.process.pid)
+    assert running
+    session.close()
+    end = time.monotonic() + 10
+    while set(children(zygote.process.pid)) & set(running) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not set(children(zygote.process.pid)) & set(running)
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        return file.read().split()

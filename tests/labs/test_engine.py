@@ -1,0 +1,174 @@
+"""A class is graded once, whatever happens: journal, values on the wire, and a run that is killed."""
+
+import json
+import os
+import pathlib
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from labs.grading import source, wire
+from labs.grading.journal import Journal, version_of, write_whole
+
+LAB = "lab02_rnn"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, True, 0, -(2**70), 0.1, float("inf"), "é", [1, [2.5]], (1, (2,)), {"a": np.arange(3), 2: None}, np.float32(0.1), np.array(2)],
+)
+def test_a_value_travels_bit_for_bit(value):
+    got = wire.decode(json.loads(json.dumps(wire.encode(value))))
+    assert str(got) == str(value) and (isinstance(value, np.generic) or type(got) is type(value))
+
+
+@pytest.mark.parametrize("dtype", ["<f8", ">f8", "<f4", "<i8", "|b1", "<c16", "<f2"])
+def test_an_array_keeps_its_dtype_shape_and_nan(dtype):
+    a = np.array([[0, 1, 2], [3, 4, 5]]).astype(dtype)[:, ::-1]
+    got = wire.decode(json.loads(json.dumps(wire.encode(a))))
+    assert got.dtype == a.dtype and got.shape == a.shape and np.array_equal(got, a) and got.flags.writeable
+    assert np.isnan(wire.decode(wire.encode(np.array([np.nan])))).all() and wire.decode(wire.encode(np.zeros((0, 3)))).shape == (0, 3)
+
+
+def test_what_is_no_plain_data_does_not_travel():
+    deep = []
+    for _ in range(30):
+        deep = [deep]
+    for value in (object(), {1}, print, deep, np.array([object()]), np.zeros(2, [("a", "f8")]), np.array(["x"]), iter([])):
+        with pytest.raises(wire.Refused):
+            wire.encode(value)
+    for data in (
+        {"x": 1},
+        {},
+        [],
+        3,
+        {"a": ["|O", [1], ""]},
+        {"a": ["<f8", [10**9], ""]},
+        {"a": ["<f8", [2], "AAAA"]},
+        {"a": ["<f8", [-1], ""]},
+        {"f": []},
+    ):
+        with pytest.raises(wire.Refused):
+            wire.decode(data)
+    with pytest.raises(wire.Refused):
+        wire.decode({"i": "not a number"})
+
+
+def test_the_journal_finds_what_it_kept_and_forgives_torn_files(tmp_path):
+    journal = Journal(tmp_path / "j")
+    assert journal.get("ada", "v1") is None
+    journal.put("ada", "v1", {"student": "ada", "marks": {}})
+    assert journal.get("ada", "v1")["result"]["marks"] == {} and journal.get("ada", "v1")["merged"] is False
+    assert journal.get("ada", "v2") is None and journal.get("bob", "v1") is None
+    file = next((tmp_path / "j").iterdir())
+    file.write_bytes(file.read_bytes()[:-9])
+    assert journal.get("ada", "v1") is None
+    journal.put("../../evil", "v", {"student": "../../evil"})
+    assert journal.get("../../evil", "v") and {p.parent for p in tmp_path.rglob("*.json")} == {tmp_path / "j"}
+    journal.forget("../../evil")
+    journal.forget("../../evil")
+    assert journal.get("../../evil", "v") is None
+    write_whole(tmp_path / "x", b"old")
+    write_whole(tmp_path / "x", b"new")
+    assert (tmp_path / "x").read_bytes() == b"new" and len(list(tmp_path.iterdir())) == 2
+    assert version_of("ab", "c") != version_of("a", "bc") and version_of(b"x") == version_of("x")
+
+
+# --- a whole class, killed
+
+
+def start(*words):
+    env = {**os.environ, "PYTHONWARNINGS": "ignore", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "labs.grading", *map(str, words)]
+    return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+
+
+def run(*words):
+    process = start(*words)
+    said, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, said
+    return said
+
+
+STUDENTS = [f"s{i:02d}" for i in range(8)]
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """A released lab and eight submissions: every second one has a mistake in rnn_step."""
+    c = tmp_path_factory.mktemp("class")
+    run("release", "--lab", "2", "--course", c)
+    released = json.loads((c / "release" / LAB / f"{LAB}.ipynb").read_text())
+    model = {source.meta(x).get("grade_id"): x.source for x in source.notebook(LAB).cells}
+    for i, student in enumerate(STUDENTS):
+        for cell in released["cells"]:
+            meta = cell["metadata"].get("nbgrader", {})
+            if meta.get("solution"):
+                cell["source"] = model[meta["grade_id"]].replace(" + b_h)", ")" if i % 2 else " + b_h)")
+        (c / "submitted" / student / LAB).mkdir(parents=True)
+        (c / "submitted" / student / LAB / f"{LAB}.ipynb").write_text(json.dumps(released))
+    said = run("grade", "--lab", "2", "--course", c, "--quiet", "--student", "s00")
+    if "cannot be locked in" in said:
+        pytest.skip(said)
+    return c
+
+
+def marks(course):
+    """What the gradebook says: one row a grade, straight from the database."""
+    with sqlite3.connect(course / "gradebook.db") as db:
+        rows = db.execute(
+            "select a.student_id, b.name, g.auto_score, g.needs_manual_grade from grade g "
+            "join submitted_notebook n on n.id = g.notebook_id "
+            "join submitted_assignment a on a.id = n.assignment_id join base_cell b on b.id = g.cell_id order by 1, 2"
+        ).fetchall()
+        assert db.execute("pragma integrity_check").fetchone() == ("ok",)
+    db.close()
+    return rows
+
+
+def total(rows, student):
+    return sum(score or 0.0 for who, _, score, _ in rows if who == student)
+
+
+@pytest.mark.slow
+def test_a_class_is_graded_once_even_if_every_run_is_killed(course):
+    rng = random.Random(6)
+    for _ in range(int(os.environ.get("GRADING_KILLS", "2"))):  # 50 before a release
+        process = start("grade", "--lab", "2", "--course", course, "--quiet", "--workers", "2")
+        try:
+            process.wait(rng.uniform(2.0, 12.0))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        rows = marks(course)
+        assert len(rows) == len({r[:2] for r in rows}), "no grade stands twice"
+        assert {total(rows, s) for s in {r[0] for r in rows}} <= {44.0, 40.0}, "a submission is in the gradebook whole, or not at all"
+    run("grade", "--lab", "2", "--course", course, "--quiet")
+    rows = marks(course)
+    assert {s: total(rows, s) for s in STUDENTS} == {s: 40.0 if i % 2 else 44.0 for i, s in enumerate(STUDENTS)}
+    assert len(rows) == len(STUDENTS) * 15
+    assert all((course / "autograded" / s / LAB / f"{LAB}.ipynb").exists() for s in STUDENTS)
+    journal = {p: p.stat().st_mtime_ns for p in (course / "work" / "journal" / LAB).iterdir()}
+    began = time.monotonic()
+    assert run("grade", "--lab", "2", "--course", course, "--quiet") == "", "nothing is left to do"
+    assert time.monotonic() - began < 60 and marks(course) == rows
+    assert journal == {p: p.stat().st_mtime_ns for p in (course / "work" / "journal" / LAB).iterdir()}, "finished work is not repeated"
+
+
+@pytest.mark.slow
+def test_a_changed_submission_is_graded_again_and_a_persons_marks_stay(course):
+    run("grade", "--lab", "2", "--course", course, "--quiet")
+    with sqlite3.connect(course / "gradebook.db") as db:
+        db.execute("update grade set manual_score = 5.0, needs_manual_grade = 0 where auto_score is null")
+    db.close()
+    path = course / "submitted" / "s00" / LAB / f"{LAB}.ipynb"
+    path.write_text(path.read_text().replace(" + b_h)", ")"))
+    said = run("grade", "--lab", "2", "--course", course, "--quiet")
+    assert said.startswith("s00: 45 points") and "s01" not in said
