@@ -150,6 +150,18 @@ def test_a_page_with_invented_data_runs_again_once_real_data_can_be_had(book, ru
     assert "1 to run" in said and "ran two" in said
 
 
+def test_a_page_that_is_edited_while_it_runs_does_not_reach_the_site(book, run, quick, monkeypatch):
+    run_lessons = execute.run_lessons
+
+    def edited_meanwhile(*arguments):
+        yield from run_lessons(*arguments)
+        write(book, "chapters/two.md", FRONT + "# Two\n\n" + cell("'other'"))
+
+    monkeypatch.setattr(execute, "run_lessons", edited_meanwhile)
+    status, said, site = run()
+    assert (status, site) == (1, False) and "Changed while the lessons ran: two" in said
+
+
 def test_a_page_that_toc_lists_must_exist(book, run):
     (book / "chapters/two.md").unlink()
     status, said, _ = run()

@@ -85,10 +85,10 @@ def processors():
 
 
 def table(rows):
-    """The lessons as lines of text: name, seconds, MiB, run or cached."""
+    """The lessons as lines of text: name, seconds on the clock and of the processor, MiB, run or cached."""
     width = max((len(name) for name, *_ in rows), default=0)
-    lines = [f"{'lesson':{width}}  seconds    MiB"]
-    return lines + [f"{name:{width}}  {seconds:7.1f} {mib:6.0f}  {how}" for name, seconds, mib, how in rows]
+    lines = [f"{'lesson':{width}}  seconds  processor    MiB"]
+    return lines + [f"{name:{width}}  {clock:7.1f}  {cpu:9.1f} {mib:6.0f}  {how}" for name, clock, cpu, mib, how in rows]
 
 
 def over_bounds(name, data):
@@ -139,7 +139,12 @@ def build(root=ROOT, only=(), workers=None, say=print):
     for done in failed:
         say(f"\n{lessons.title(done['page'], root)} failed ({done['page'].relative_to(root)}):")
         say("\n".join(done["error"].splitlines()[-TRACEBACK_LINES:]))
-    if failed or (not only and not site(root, records, say)):
+    if failed:
+        return 1
+    if changed := [lessons.title(page, root) for page in pages if page not in records]:
+        say(f"Changed while the lessons ran: {', '.join(changed)}. Run the command again.")
+        return 1
+    if not only and not site(root, records, say):
         return 1
     for complaint in complaints:
         say(f"Too costly: {complaint}")
@@ -151,7 +156,8 @@ def report(records, ran, root, say):
     rows, complaints = [], []
     for page, record in records.items():
         name = lessons.title(page, root)
-        rows.append((name, record.data["execution_seconds"], record.data["mib"], "run" if page in ran else "cached"))
+        cost = (record.data[key] for key in ("execution_seconds", "cpu_seconds", "mib"))
+        rows.append((name, *cost, "run" if page in ran else "cached"))
         complaints += over_bounds(name, record.data)
     say("\n" + "\n".join(table(rows)))
     return complaints

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import nbformat
 
-CELL_SECONDS = 120  # a cell that takes longer is stopped: twice what a whole lesson may take
+CELL_SECONDS = 300  # a cell that hangs is stopped; what a lesson may cost is bounded in tools/build.py
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes in one unit of ru_maxrss
 
 

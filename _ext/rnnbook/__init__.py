@@ -8,7 +8,7 @@
 
 from rnnbook import icons, markup, mathjax, scripts
 
-PAGE_STEPS = (scripts.drop_unused, scripts.defer, mathjax.only_where_needed, markup.name_regions, markup.reach_scrollable)
+PAGE_STEPS = (scripts.drop_unused, scripts.defer, mathjax.only_where_needed, markup.name_parts, markup.plain_roles, markup.reach_scrollable)
 
 
 def polish(html):

@@ -3,13 +3,19 @@
 import re
 
 
-def name_regions(html):
-    """The book's title in the side bar stands in a region with a name."""
-    return re.sub(
+def name_parts(html):
+    """What a screen reader announces has a name: the region of the title, the arrows that unfold a chapter."""
+    html = re.sub(
         r'<div class="sidebar-primary-item">(?=\s*<a class="navbar-brand)',
         '<div class="sidebar-primary-item" role="region" aria-label="Book title">',
         html,
     )
+    return html.replace('<summary><span class="toctree-toggle"', '<summary aria-label="Pages of this chapter"><span class="toctree-toggle"')
+
+
+def plain_roles(html):
+    """No role that browsers have given up: an entry of the bibliography is one by its list."""
+    return html.replace(' role="doc-biblioentry"', "")
 
 
 def reach_scrollable(html):

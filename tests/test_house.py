@@ -1,0 +1,412 @@
+"""The house rules of CONTRIBUTING.md, held. Each checker is shown to fail on a planted fault."""
+
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pages
+import pytest
+import yaml
+
+from tools import lessons
+
+ROOT = Path(__file__).resolve().parent.parent
+CHAPTERS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("chapters/**/*.md"))}
+LABS = {path.stem: path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("labs/lab*.md"))}
+LESSONS = {name: text for name, text in CHAPTERS.items() if "{code-cell}" in text}
+GRADING = "labs.grading.check"  # what a lab's hidden tests are written with
+
+
+def tracked():
+    """Paths of all files that git knows; a copy without git is not judged by its generated files."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [ROOT / name for name in done.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+# --- lessons and labs ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_lesson_keeps_the_template(name):
+    assert pages.template_faults(LESSONS[name]) == []
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_page_has_one_sentence_a_line(name):
+    assert pages.sentence_faults(CHAPTERS[name]) == []
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_lesson_cells_are_short(name):
+    assert pages.long_cell_faults(LESSONS[name]) == []
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_lesson_imports_the_library_only(name):
+    assert pages.import_faults(LESSONS[name]) == []
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_lab_does_not_import_its_answer(name):
+    assert pages.import_faults(LABS[name], topic=name.split("_", 1)[1], also=("labs.grading", GRADING)) == []
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_figures_have_alt_text_and_caption(name):
+    assert pages.figure_faults(LESSONS[name]) == []
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_links_are_label_references(name):
+    assert pages.link_faults(CHAPTERS[name]) == []
+
+
+def test_labels_are_unique():
+    assert pages.label_faults(CHAPTERS) == []
+
+
+def test_reading_order_lists_every_page_and_every_chapter_has_a_lesson():
+    listed = [path.relative_to(ROOT).as_posix() for path in lessons.in_toc(ROOT)]
+    assert sorted(listed) == sorted(CHAPTERS), "_toc.yml and chapters/ differ"
+    for folder in sorted(ROOT.glob("chapters/[0-9]*")):
+        inside = [name for name in listed if name.startswith(f"chapters/{folder.name}/")]
+        assert inside[0].endswith("/index.md"), f"{folder.name} does not begin with its index"
+        assert [name for name in inside if name in LESSONS], f"{folder.name} has no lesson"
+
+
+GOOD = """---
+file_format: mystnb
+---
+
+(label)=
+# Title
+
+**Question.** What is good?
+
+:::{admonition} Card
+:class: card
+
+- **You need:** nothing.
+- **You will be able to:** see.
+- **Time, device:** 5 minutes; a CPU.
+- **In rnnlib:** `rnnlib.viz`.
+:::
+
+## The idea
+
+One sentence with e.g. an abbreviation.
+Another with `code. Code` and $x. Y$ inside.
+
+```{code-cell} python
+---
+mystnb:
+  figure:
+    name: fig-one
+    caption: A line.
+---
+import numpy as np
+
+from rnnlib import viz
+
+viz.show(fig, alt="A line.")
+```
+
+## Predict
+## The equations
+
+$$
+x = 1
+$$ (eq-one)
+
+## By hand
+## The function
+## Check it
+## See it
+## In PyTorch
+## What goes wrong
+## Summary
+
+- One.
+- Two.
+- Three.
+
+## Exercises
+
+```{exercise} A
+:label: ex-a
+```
+```{solution} ex-a
+:label: sol-a
+```
+```{exercise} B
+:label: ex-b
+```
+```{solution} ex-b
+:label: sol-b
+```
+```{exercise} C
+:label: ex-c
+
+Open `labs/lab02_rnn.md`.
+```
+```{solution} ex-c
+:label: sol-c
+```
+
+## Sources
+"""
+FAULTS = [
+    (pages.template_faults, "## By hand\n", "", "By hand"),
+    (pages.template_faults, "## Predict\n## The equations", "## The equations\n## Predict", "The equations"),
+    (pages.template_faults, "**Question.** What is good?", "What is good?", "Question"),
+    (pages.template_faults, "- **Time, device:** 5 minutes; a CPU.\n", "", "Time, device"),
+    (pages.template_faults, "(label)=\n", "", "label"),
+    (pages.template_faults, "- Three.\n", "", "three bullets"),
+    (pages.template_faults, "{solution} ex-b", "{solution} ex-x", "ex-b has no solution"),
+    (pages.template_faults, "Open `labs/lab02_rnn.md`.", "Think.", "open the lab"),
+    (pages.sentence_faults, "One sentence with", "One. Two with", "more than one sentence"),
+    (pages.sentence_faults, "abbreviation.\n", "abbreviation\n", "goes on"),
+    (pages.long_cell_faults, "import numpy as np\n", "x = 1\n" * 16, "lines"),
+    (pages.import_faults, "import numpy as np", "import pandas", "pandas"),
+    (pages.import_faults, "import numpy as np", "from labs.grading import check", "labs.grading"),
+    (pages.figure_faults, 'alt="A line."', 'alt=" "', "alt text"),
+    (pages.figure_faults, ', alt="A line."', "", "alt text"),
+    (pages.figure_faults, "viz.show(fig", "plt.show(fig", "viz.show"),
+    (pages.figure_faults, "    caption: A line.\n", "", "caption"),
+    (pages.figure_faults, "## Predict\n", "![](picture.png)\n", "picture"),
+    (pages.link_faults, "## Predict\n", "[there](../notation.html)\n", "notation.html"),
+]
+
+
+@pytest.mark.parametrize("checker", sorted({fault[0] for fault in FAULTS}, key=lambda checker: checker.__name__), ids=lambda c: c.__name__)
+def test_checker_accepts_a_good_lesson(checker):
+    assert checker(GOOD) == []
+
+
+@pytest.mark.parametrize(("checker", "good", "bad", "word"), FAULTS, ids=lambda value: getattr(value, "__name__", None))
+def test_checker_finds_a_planted_fault(checker, good, bad, word):
+    assert GOOD.count(good) == 1, "the fault is not planted where it should be"
+    faults = checker(GOOD.replace(good, bad))
+    assert faults, "the planted fault was not found"
+    assert any(word in fault for fault in faults), faults
+
+
+def test_checker_finds_a_label_that_stands_twice():
+    faults = pages.label_faults({"one": GOOD, "two": "$$\nx\n$$ (eq-one)\n\n(other)=\n"})
+    assert faults == ["two: the label eq-one stands in one too"]
+    assert set(pages.labels(GOOD)) == {"label", "fig-one", "eq-one", "ex-a", "ex-b", "ex-c", "sol-a", "sol-b", "sol-c"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["from rnnlib.scratch.rnn import rnn_step", "from rnnlib.scratch import rnn", "import rnnlib.nn.rnn", "from rnnlib.nn import RNN"],
+)
+def test_checker_finds_a_lab_that_imports_its_answer(line):
+    text = GOOD.replace("import numpy as np", line)
+    assert any("answers the lab" in fault for fault in pages.import_faults(text, topic="rnn"))
+    assert pages.import_faults(text, topic="attention") == []
+
+
+# --- the repository -----------------------------------------------------------------------------------------------------------
+
+# Folders that exist on one machine only: written apart, so that this file does not find itself.
+MACHINE = re.compile("(^|[^.\\w/])/(" + "|".join(("work", "farm", "root", "opt", "home", "Users", "tmp")) + ")/[\\w.-]+")
+
+
+def machine_path_faults(name, text):
+    """Lines that name a folder of one machine."""
+    return [f"{name}:{number}: {line.strip()[:100]}" for number, line in enumerate(text.splitlines(), 1) if MACHINE.search(line)]
+
+
+def test_no_generated_file_is_tracked():
+    files = tracked()
+    assert [path.name for path in files if path.suffix in (".ipynb", ".db", ".pyc") or "_build" in path.parts] == []
+    assert [path.name for path in files if path.stat().st_size > 500_000] == [], "data are fetched with a checksum, not tracked"
+
+
+def test_no_path_of_one_machine_and_nothing_unfinished():
+    faults = []
+    for path in tracked():
+        if path.suffix in (".png", ".svg", ".bib"):
+            continue
+        text, name = path.read_text(encoding="utf-8"), path.relative_to(ROOT).as_posix()
+        faults += machine_path_faults(name, text)
+        if path != Path(__file__) and re.search(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X)\b", text):
+            faults.append(f"{name}: something is left to do")
+    assert faults == []
+
+
+def test_checker_finds_a_machine_path():
+    assert machine_path_faults("a", "see /" + "home/ann/course/x.md")
+    assert not machine_path_faults("a", "see ../beside/data, a/tmp/b and https://x.org/home/ann")
+
+
+def readme_table(text):
+    """The rows of the README's table of chapters: for each, the paths of its four cells (a dash gives None)."""
+    table = text.split("| Chapter |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    cells = [[re.search(r"\]\(([^)]+)\)", cell) for cell in row.strip("|").split("|")] for row in table]
+    return [[link and link[1] for link in row] for row in cells]
+
+
+def readme_faults(text, root):
+    """What the README's table says that is not so, and what it leaves out."""
+    faults = []
+    rows = readme_table(text)
+    for chapter, lab, module, test in rows:
+        if None in (chapter, module, test):
+            faults.append(f"the row of {chapter} has an empty cell")
+            continue
+        faults += [f"{path} does not exist" for path in (chapter, lab, module, test) if path and not (root / path).exists()]
+        if Path(test).stem != f"test_{Path(module).stem}":
+            faults.append(f"{test} does not test {module}")
+    listed = {path for row in rows for path in row}
+    wanted = [*sorted(root.glob("chapters/[0-9]*/index.md")), *sorted(root.glob("labs/lab*.md"))]
+    return faults + [f"{path.relative_to(root)} is not in the table" for path in wanted if path.relative_to(root).as_posix() not in listed]
+
+
+def test_readme_opens_with_two_commands_and_a_true_table():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = re.search(r"```sh\n(.*?)```", text, re.DOTALL)
+    assert text.count("\n", 0, commands.start()) < 4
+    assert [line.split("#")[0].strip() for line in commands[1].splitlines()] == ["make book", "make test"]
+    assert readme_faults(text, ROOT) == []
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "word"),
+    [
+        ("(tests/test_rnn.py)", "(tests/test_gone.py)", "test_gone.py does not exist"),
+        ("(rnnlib/scratch/rnn.py)", "(rnnlib/scratch/lstm.py)", "does not test"),
+        ("[lab02_rnn](labs/lab02_rnn.md)", "–", "lab02_rnn.md is not in the table"),
+    ],
+)
+def test_checker_finds_a_false_row(good, bad, word):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert good in text
+    assert any(word in fault for fault in readme_faults(text.replace(good, bad), ROOT))
+
+
+def test_links_of_the_front_pages_lead_somewhere():
+    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "DECISIONS.md"):
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", (ROOT / name).read_text(encoding="utf-8")):
+            assert (ROOT / target).exists(), f"{name}: {target}"
+
+
+def test_contributing_is_numbered_and_changelog_prefixed():
+    numbers = [int(number) for number in re.findall(r"^(\d+)\. ", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.MULTILINE)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    for line in re.findall(r"^- .*", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE):
+        assert re.match(r"- (book|lab|rnnlib|grading): ", line), line
+
+
+def test_decisions_have_five_lines():
+    entries = (ROOT / "DECISIONS.md").read_text(encoding="utf-8").split("\n\n")[2:]
+    for entry in entries:
+        lines = entry.strip().splitlines()
+        assert re.match(r"\*\*\d{4}-\d\d-\d\d · .+\*\*$", lines[0]), lines[0]
+        assert [line.split(":")[0] for line in lines[1:]] == ["Choice", "Why", "Cost"], lines[0]
+
+
+def test_binder_pins_what_the_course_pins():
+    pins = dict(re.findall(r"^([\w-]+)==([\w.]+)", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE))
+    binder = dict(re.findall(r"^([\w-]+)==([\w.]+)", (ROOT / "binder/requirements.txt").read_text(encoding="utf-8"), re.MULTILINE))
+    assert binder.items() <= pins.items()
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    assert {re.match(r"[\w-]+", name)[0] for name in needed} <= binder.keys()
+
+
+def test_ci_runs_make_test_and_nothing_else():
+    commands = [line for line in (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines() if re.match(r"(?!#|set |cd |if )\S", line)]
+    assert commands == ["make test"]
+    for name, verb in (("test", "make test"), ("deploy", "make book")):
+        flow = yaml.safe_load((ROOT / f".github/workflows/{name}.yml").read_text(encoding="utf-8"))
+        runs = [step["run"] for job in flow["jobs"].values() for step in job["steps"] if "run" in step]
+        assert len(runs) == 1 and runs[0].startswith(verb)
+
+
+# --- make ---------------------------------------------------------------------------------------------------------------------
+
+
+def make(folder, *words, path=None, **variables):
+    """Run make in ``folder``; with ``path``, programs are found there only."""
+    environment = {**os.environ, **variables} | ({"PATH": str(path)} if path else {})
+    environment.pop("MAKEFLAGS", None)
+    done = subprocess.run([shutil.which("make"), *words], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture
+def bare(tmp_path):
+    """A copy of what make needs before anything is installed, and an empty folder of programs beside it."""
+    (tmp_path / "course" / "tools").mkdir(parents=True)
+    for name in ("Makefile", "requirements.txt", "pyproject.toml", "tools/setup.sh"):
+        shutil.copy(ROOT / name, tmp_path / "course" / name)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "sh").symlink_to(shutil.which("sh"))
+    return tmp_path / "course", tmp_path / "bin"
+
+
+def program(folder, name, text):
+    """A small shell program."""
+    (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+    (folder / name).chmod(0o755)
+
+
+def test_make_help_lists_every_verb():
+    status, said = make(ROOT, "help")
+    verbs = re.findall(r"^\.PHONY: (.*)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)[0].split()
+    assert status == 0
+    assert re.findall(r"^make (\w+)", said, re.MULTILINE) == sorted(verbs, key=said.find)
+    assert set(re.findall(r"`make (\w+)", (ROOT / "README.md").read_text(encoding="utf-8"))) <= set(verbs)
+
+
+def test_make_says_that_git_is_missing(bare):
+    course, programs = bare
+    status, said = make(course, "book", path=programs)
+    assert status != 0 and "git is missing" in said and "apt install git" in said
+
+
+def test_make_says_that_python_is_missing(bare):
+    course, programs = bare
+    program(programs, "git", "exit 0")
+    status, said = make(course, "test", path=programs)
+    assert status != 0 and "Python 3.11 or newer is needed" in said and "apt install python3" in said
+
+
+def test_make_says_that_python_is_too_old(bare):
+    course, programs = bare
+    program(programs, "git", "exit 0")
+    program(programs, "python3", 'case "$1" in --version) echo Python 3.9.2;; *) exit 1;; esac')
+    status, said = make(course, "book", path=programs)
+    assert status != 0 and "Python 3.9.2 was found" in said
+
+
+def test_make_says_that_venv_is_missing(bare):
+    course, programs = bare
+    program(programs, "git", "exit 0")
+    program(programs, "python3", 'case "$2" in *ensurepip*) exit 1;; *) exit 0;; esac')
+    status, said = make(course, "book", path=programs)
+    assert status != 0 and "python3-venv" in said
+
+
+def test_make_installs_again_after_a_failed_or_changed_installation(bare):
+    course, programs = bare
+    program(programs, "git", "exit 0")
+    program(programs, "touch", 'exec /usr/bin/env -i PATH=/usr/bin:/bin touch "$@"')
+    program(programs, "mkdir", 'exec /usr/bin/env -i PATH=/usr/bin:/bin mkdir "$@"')
+    program(programs, "cp", 'exec /usr/bin/env -i PATH=/usr/bin:/bin cp "$@"')
+    # A Python that makes a "venv" whose pip fails once.
+    program(programs, "pip-once", "if [ -e tried ]; then echo installed; else touch tried; exit 1; fi")
+    program(programs, "python3", 'case "$2" in venv) mkdir -p .venv/bin; cp "$(dirname "$0")/pip-once" .venv/bin/python;; *) exit 0;; esac')
+    program(programs, "dirname", 'exec /usr/bin/env -i PATH=/usr/bin:/bin dirname "$@"')
+    status, said = make(course, "setup", path=programs)
+    assert status != 0 and "Installing failed" in said
+    assert "installed" in make(course, "setup", path=programs)[1]
+    assert "Nothing to be done" in make(course, "setup", path=programs)[1]
+    os.utime(course / "requirements.txt", (2**31, 2**31))
+    assert "installed" in make(course, "setup", path=programs)[1]
