@@ -1,24 +1,34 @@
 """The systems of `rnnlib.scratch` as PyTorch modules, on the CPU and on a GPU, under the same names."""
 
 from rnnlib.nn.attention import AdditiveAttention, DotAttention, GeneralAttention, MultiHeadAttention
+from rnnlib.nn.classifier import SequenceClassifier
 from rnnlib.nn.gru import GRU, GRUCell
 from rnnlib.nn.language import CharLM, WindowLM
 from rnnlib.nn.layer import which
 from rnnlib.nn.lstm import LSTM, LSTMCell
+from rnnlib.nn.pixel import PixelRNN
 from rnnlib.nn.rnn import RNN, RNNCell
+from rnnlib.nn.seq2seq import Captioner, Seq2Seq
+from rnnlib.nn.xlstm import MLSTM, SLSTM
 
 __all__ = [
     "GRU",
     "LSTM",
+    "MLSTM",
     "RNN",
+    "SLSTM",
     "AdditiveAttention",
+    "Captioner",
     "CharLM",
     "DotAttention",
     "GRUCell",
     "GeneralAttention",
     "LSTMCell",
     "MultiHeadAttention",
+    "PixelRNN",
     "RNNCell",
+    "Seq2Seq",
+    "SequenceClassifier",
     "WindowLM",
     "which",
 ]

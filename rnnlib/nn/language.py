@@ -6,14 +6,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from rnnlib.checks import check_array, check_choice, check_number
-from rnnlib.nn.gru import GRU
+from rnnlib.arrays import to_numpy
+from rnnlib.checks import check_array, check_choice, check_ids, check_number
+from rnnlib.nn.cells import CELLS
 from rnnlib.nn.layer import probability
-from rnnlib.nn.lstm import LSTM
 from rnnlib.nn.module import Module, check_token_ids, token_loss, uniform_
-from rnnlib.nn.rnn import RNN
-
-CELLS = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
+from rnnlib.scratch import decode
+from rnnlib.scratch.language import language_step
 
 
 class LanguageModel(Module):
@@ -76,7 +75,7 @@ class LanguageModel(Module):
         return total / length / math.log(2)
 
     @torch.no_grad()
-    def sample(self, prompt, length, *, rng, temperature=1.0, top_k=None):
+    def sample(self, prompt, length, *, rng, temperature=1.0, top_k=None, nucleus=None):
         """Go on from a prompt, one id after the other.
 
         Parameters
@@ -86,10 +85,8 @@ class LanguageModel(Module):
         length : int
             Ids to draw.
         rng : numpy.random.Generator
-        temperature : float
-            Logits are divided by it; 0 takes the likeliest id.
-        top_k : int, optional
-            Draw among the ``top_k`` likeliest ids only.
+        temperature, top_k, nucleus
+            As for `rnnlib.scratch.decode.sample`: temperature 0 takes the likeliest id.
 
         Returns
         -------
@@ -97,32 +94,24 @@ class LanguageModel(Module):
             Without the prompt.
         """
         prompt = torch.as_tensor(np.asarray(prompt))
-        check_array("prompt", prompt, "N", kind="int")
+        check_ids("prompt", prompt, "N", self.V)
         check_number("length", length, 1, integer=True)
-        check_number("temperature", temperature, 0)
-        if top_k is not None:
-            check_number("top_k", top_k, 1, self.V, integer=True)
-        if not isinstance(rng, np.random.Generator):
-            raise TypeError(f"rng: expected a numpy.random.Generator, got {type(rng).__name__}")
         was_training = self.training
         self.eval()
-        logits, state = self(prompt[None].to(next(self.parameters()).device))
-        ids = np.empty(length, np.int64)
-        for t in range(length):
-            ids[t] = draw(logits[0, -1].double().cpu().numpy(), rng, temperature, top_k)
-            logits, state = self(torch.tensor([[ids[t]]], device=logits.device), state)
+        state = self(prompt[None, :-1].to(next(self.parameters()).device))[1] if len(prompt) > 1 else None
+        ids = decode.sample(self.step(), state, prompt[-1:], length, rng, temperature=temperature, top_k=top_k, nucleus=nucleus)
         self.train(was_training)
-        return ids
+        return ids[0]
 
+    def step(self):
+        """This model as `rnnlib.scratch.decode` wants it: ``step(ids, state) -> logits, state`` on the weights as they are now."""
+        device = next(self.parameters()).device
 
-def draw(logits, rng, temperature, top_k):
-    """One id from logits (V,)."""
-    if temperature == 0:
-        return int(logits.argmax())
-    if top_k is not None:
-        logits = np.where(logits >= np.sort(logits)[-top_k], logits, -np.inf)
-    weights = np.exp((logits - logits.max()) / temperature)
-    return int(rng.choice(len(logits), p=weights / weights.sum()))
+        def step(ids, state):
+            logits, state = self(torch.as_tensor(ids, device=device)[:, None], state)
+            return logits[:, -1], state
+
+        return step
 
 
 class CharLM(LanguageModel):
@@ -172,13 +161,14 @@ class CharLM(LanguageModel):
 
     def __init__(self, V, H, cell="lstm", *, num_layers=1, E=None, dropout=0.0, tie=False, **options):
         super().__init__()
-        check_number("V", V, 2, integer=True)
+        for name, value, low in (("V", V, 2), ("H", H, 1), ("num_layers", num_layers, 1)):
+            check_number(name, value, low, integer=True)
         check_choice("cell", cell, tuple(CELLS))
         if E is not None:
             check_number("E", E, 1, integer=True)
         if tie and E != H:
             raise ValueError(f"tie: expected E = H = {H}, got E = {E}")
-        self.V, self.dropout = int(V), probability("dropout", dropout)
+        self.V, self.cell, self.dropout = int(V), cell, probability("dropout", dropout)
         if E is not None:
             self.W_e = torch.nn.Parameter(uniform_(torch.empty(V, E), H))
         self.layer = CELLS[cell](E or V, H, num_layers=num_layers, dropout=dropout if num_layers > 1 else 0.0, **options)
@@ -208,6 +198,29 @@ class CharLM(LanguageModel):
         h_seq, state = self.layer(x, state)
         h_seq = F.dropout(h_seq, self.dropout, self.training)
         return h_seq @ (self.W_hy if hasattr(self, "W_hy") else W_e.T) + self.b_y, state
+
+    def step(self):
+        """One plain layer on the CPU steps by hand: no input is multiplied and nothing is dispatched."""
+        layer, cell = self.layer, self.layer.cells[0]
+        if layer.num_layers > 1 or "source" in layer.missing or self.b_y.device.type != "cpu":
+            return super().step()
+        arrays = {
+            name: p.detach().numpy()
+            for module in (cell, self)
+            for name, p in module.named_parameters(recurse=False)
+            if not name.startswith("p_")
+        }
+        W_e, b_y = arrays.pop("W_e", None), arrays.pop("b_y")
+        W_hy = arrays.pop("W_hy") if "W_hy" in arrays else W_e.T
+        options = {name: getattr(cell, name) for name in ("activation", "reset") if hasattr(cell, name)}
+        if getattr(cell, "peephole", False):
+            options["peepholes"] = tuple(getattr(cell, name).detach().numpy() for name in ("p_i", "p_f", "p_o"))
+        by_hand = language_step(self.cell, arrays, W_hy, b_y, W_e, **options)
+
+        def step(ids, state):
+            return by_hand(ids, tuple(map(to_numpy, state)) if isinstance(state, tuple) else state if state is None else to_numpy(state))
+
+        return step
 
 
 class WindowLM(LanguageModel):
@@ -278,7 +291,7 @@ class WindowLM(LanguageModel):
         if state is None:
             state = ids.new_full((B, self.n - 1), self.V)
         elif self.n > 1:
-            check_array("state", state, f"{B} {self.n - 1}", kind="int")
+            check_token_ids("state", state, f"{B} {self.n - 1}", self.V + 1)
         seen = torch.cat([state.to(ids.dtype), ids], 1)  # (B, n - 1 + T)
         windows = seen.unfold(1, self.n, 1).long()  # (B, T, n)
         u = torch.tanh(self.W_e[windows].flatten(2) @ self.W_xh + self.b_h)
