@@ -97,7 +97,9 @@ def test_entropy_rate_by_hand():
     assert entropy_rate(np.full((8, 8), 1 / 8)) == pytest.approx(3, abs=TOL)
     assert entropy_rate(np.array([[0.0, 1.0], [1.0, 0.0]])) == pytest.approx(0, abs=TOL)
     # Left and right eigenvectors differ here: the second state is left half the time and so visited half as often.
-    np.testing.assert_allclose(stationary(np.array([[0.5, 0.5], [1.0, 0.0]])), [2 / 3, 1 / 3], atol=TOL)
+    P = np.array([[0.5, 0.5], [1.0, 0.0]])
+    np.testing.assert_allclose(stationary(P), [2 / 3, 1 / 3], atol=TOL)
+    assert entropy_rate(P) == pytest.approx(2 / 3, abs=TOL)  # one bit in the first state, none in the second
 
 
 # Rung 3: laws
