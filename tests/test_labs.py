@@ -110,6 +110,19 @@ def test_a_file_that_is_not_a_notebook_costs_its_student_a_message_and_nobody_el
     assert "not valid JSON" in page(course, NOT_JSON) and "file is empty" in page(course, EMPTY)
 
 
+def test_locked_processes_give_the_same_marks_as_bare_nbgrader(course):
+    """Last but one to touch the gradebook: graded again by the course's own engine; what a person gave stays."""
+    before, messages = scores(course), page(course, WRONG)
+    said = run("labs.grading", "grade", "--lab", "2", "--course", course, "--quiet", "--force", ok=False)
+    if "cannot be locked in" in said:
+        pytest.skip(said)
+    run("labs.grading", "export", "--lab", "2", "--course", course, "--to", course / "grades.csv")
+    assert scores(course) == before
+    assert run("labs.grading", "feedback", "--lab", "2", "--course", course).startswith("5 pages")
+    report = re.compile(r"temporal_affine: 6 of 7 points.*?</pre>", re.S)
+    assert report.search(page(course, WRONG))[0] == report.search(messages)[0], "the same numbers were drawn, the same words said"
+
+
 def page(course, student):
     return (course / "feedback" / student / LAB / f"{LAB}.html").read_text()
 
@@ -120,9 +133,7 @@ def test_feedback_names_the_mistake_and_shows_no_hidden_test(course):
     assert "Score: 6.0 / 7.0" in wrong
     assert "not written yet" in page(course, UNTOUCHED)
     for student in (MODEL, UNTOUCHED, WRONG):
-        assert not any(
-            word in page(course, student) for word in ("_part.call", "_seq_mistakes", "HIDDEN TESTS")
-        )
+        assert not any(word in page(course, student) for word in ("_part.call", "_seq_mistakes", "HIDDEN TESTS"))
 
 
 def test_a_student_can_validate_with_nothing_but_the_notebook(course, tmp_path):

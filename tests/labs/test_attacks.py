@@ -254,7 +254,7 @@ STOPPERS = {
 
 @pytest.mark.parametrize("name", STOPPERS)
 def test_nothing_stops_the_run(zygote, name):
-    result = grade(zygote, STOPPERS[name], seconds=2.0, total=6.0)
+    result = grade(zygote, STOPPERS[name], seconds=1.5, total=5.0)
     assert result["marks"]["double_test"] == 0.0 and result["seconds"] < 20
     assert len(result["notebook"]) < 3_000_000
     nbformat.validate(nbformat.from_dict(json.loads(result["notebook"])))
