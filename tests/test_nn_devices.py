@@ -51,6 +51,9 @@ CASES = {
     "Captioner": (lambda: nn.Captioner(V, D, H, 8), (some(B, 8, 2, 3), target), own),
     "PixelRNN": (lambda: nn.PixelRNN(3, 4, H, n_classes=2), (some(B, 3, 4, low=5) - 5, np.array([0, 1, 1, 0])), own),
     "MultiHeadAttention": (lambda: nn.MultiHeadAttention(H, 2), (some(B, 2, H), some(B, T, H), some(B, T, H)), squared),
+    "MinGRU": (lambda: nn.MinGRU(D, H), (x, None, lengths), squared),
+    "MinLSTM": (lambda: nn.MinLSTM(D, H), (x,), squared),
+    "LRU": (lambda: nn.LRU(D, H), (x, None, lengths), squared),
     "SLSTM": (lambda: nn.SLSTM(D, H), (x,), squared),
     "MLSTM": (lambda: nn.MLSTM(D, H), (x,), squared),
 }

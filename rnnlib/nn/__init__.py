@@ -5,7 +5,9 @@ from rnnlib.nn.classifier import SequenceClassifier
 from rnnlib.nn.gru import GRU, GRUCell
 from rnnlib.nn.language import CharLM, WindowLM
 from rnnlib.nn.layer import which
+from rnnlib.nn.lru import LRU
 from rnnlib.nn.lstm import LSTM, LSTMCell
+from rnnlib.nn.min_rnn import MinGRU, MinLSTM
 from rnnlib.nn.pixel import PixelRNN
 from rnnlib.nn.rnn import RNN, RNNCell
 from rnnlib.nn.seq2seq import Captioner, Seq2Seq
@@ -13,6 +15,7 @@ from rnnlib.nn.xlstm import MLSTM, SLSTM
 
 __all__ = [
     "GRU",
+    "LRU",
     "LSTM",
     "MLSTM",
     "RNN",
@@ -24,6 +27,8 @@ __all__ = [
     "GRUCell",
     "GeneralAttention",
     "LSTMCell",
+    "MinGRU",
+    "MinLSTM",
     "MultiHeadAttention",
     "PixelRNN",
     "RNNCell",
