@@ -5,7 +5,7 @@ from rnnlib.checks import check_choice
 from rnnlib.scratch.sequence import begin, check, check_grads, enter_grads, fill, leave
 
 METHODS = ("auto", "loop", "chunked")
-_NARROW = 128  # numbers a step; wider steps are worth a loop of their own (benchmarks/scan.py)
+_NARROW = 256  # numbers a step; wider steps are worth a loop of their own (benchmarks/scan.py)
 
 
 def scan(a, b, h_0=None, method="auto"):
@@ -22,7 +22,7 @@ def scan(a, b, h_0=None, method="auto"):
     method : {"auto", "loop", "chunked"}
         ``"loop"`` takes one step after the other. ``"chunked"`` runs all pieces of about :math:`\sqrt T` steps at once and then
         joins them: about :math:`2\sqrt T` operations in a row in the place of T, for three times the arithmetic. ``"auto"`` takes
-        the chunks where a step is narrow (B·H ≤ 128) and on a GPU, and the loop elsewhere.
+        the chunks where a step is narrow (B·H ≤ 256) and on a GPU, and the loop elsewhere.
 
     Returns
     -------
