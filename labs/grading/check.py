@@ -114,12 +114,13 @@ def close(a, b, tol=TOL):
 def expect(name, got, want, mistakes=None, tol=TOL):
     """Compare; on a difference raise :class:`Wrong` with the likely mistake by name.
 
-    ``mistakes`` maps a sentence to the value (or a function that computes it) that this mistake gives.
+    ``mistakes`` maps a sentence to the value (or a function that computes it) that this mistake gives; it may be a function that
+    returns such a dict, which is called only if there is a difference.
     """
     a, want = array(name, got), np.asarray(want)
     if close(a, want, tol):
         return
-    for sentence, value in (mistakes or {}).items():
+    for sentence, value in ((mistakes() if callable(mistakes) else mistakes) or {}).items():
         if close(a, value() if callable(value) else value, tol):
             raise Wrong(f"{name}: {sentence}")
     if a.shape != want.shape:

@@ -114,7 +114,7 @@ def switched_off():
         for owner, name in places:
             saved.append((owner, name, owner.__dict__.get(name)))
             setattr(owner, name, _refuse(name))
-    hidden = {m: module for m, module in sys.modules.items() if m.startswith(("rnnlib.scratch", "rnnlib.nn"))}
+    hidden = {m: module for m, module in sys.modules.items() if m[:7] == "rnnlib." and m.startswith(("rnnlib.scratch", "rnnlib.nn"))}
     answers = {"rnnlib.scratch", "rnnlib.nn", *hidden}
     for name in answers:
         sys.modules[name] = None
