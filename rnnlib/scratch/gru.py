@@ -1,8 +1,8 @@
 """Gated recurrent unit: one step, a whole sequence, and its gradient through time, with the reset after or before the product."""
 
-from rnnlib.arrays import empty, xp_of
+from rnnlib.arrays import xp_of, zeros
 from rnnlib.checks import check_choice
-from rnnlib.scratch.sequence import begin, check, check_grads, enter_grads, fill, final, leave
+from rnnlib.scratch.sequence import backward_blocks, backward_steps, begin, check, check_grads, enter_grads, fill, final, leave
 
 
 def gru_step(x_t, h_prev, W_x, W_h, b_x, b_h, reset="after"):
@@ -130,38 +130,40 @@ def gru_forward(x, W_x, W_h, b_x, b_h, h_0=None, *, reset="after", lengths=None,
 
     gates = tape.buffer("gates", (T, B, 3 * H), x)
     h, kept = tape.buffer("h", (T + 1, B, H), x), tape.buffer("kept", (T, B, H), x)
+    recurrent, product = tape.buffer("recurrent", (B, 3 * H), x), tape.buffer("product", (B, H), x)
     fill(h[0], h_0)
     half = xp.ones_like(b_x)
     half[: 2 * H] = 0.5
-    W_h, b_h = W_h * half, b_h * half
-    xp.matmul(tape.x.reshape(T * B, D), W_x * half, out=gates.reshape(T * B, 3 * H))
-    gates += b_x * half
-    recurrent, product = tape.buffer("recurrent", (B, 3 * H), x), tape.buffer("product", (B, H), x)
-    W_rz, W_n = W_h[:, : 2 * H] * 1, W_h[:, 2 * H :] * 1
+    after, b_n = reset == "after", b_h[2 * H :] + zeros((B, H), x)
+    b = (b_x + b_h) * half
+    if after:
+        b[2 * H :] = b_x[2 * H :]  # r acts on the other bias of n
+    W_h = W_h * half
+    W_rz, W_n = (W_h[:, : 2 * H], W_h[:, 2 * H :])
+    xp.matmul(tape.x.reshape(T * B, D), W_x * half, out=gates.reshape(T * B, 3 * H))  # the input projections of all steps
+    gates += b
 
-    for t in range(T):
-        h_prev, h_t = h[t], h[t + 1]
-        rz, r, z, n = gates[t, :, : 2 * H], gates[t, :, :H], gates[t, :, H : 2 * H], gates[t, :, 2 * H :]
-        if reset == "after":
+    rec_rz, rec_n, h_prev = recurrent[:, : 2 * H], recurrent[:, 2 * H :], h[0]
+    for rz, (r, z, n), kept_t, h_t in zip(gates[..., : 2 * H], zip(*_blocks(gates), strict=True), kept, h[1:], strict=True):
+        if after:
             xp.matmul(h_prev, W_h, out=recurrent)
-            recurrent += b_h
-            rz += recurrent[:, : 2 * H]
         else:
-            rz += h_prev @ W_rz + b_h[: 2 * H]
+            xp.matmul(h_prev, W_rz, out=rec_rz)
+        rz += rec_rz
         xp.tanh(rz, out=rz)
         rz *= 0.5
         rz += 0.5
-        if reset == "after":
-            kept[t] = recurrent[:, 2 * H :]  # h_{t-1} W_hn + b_hn
-            xp.multiply(r, kept[t], out=product)
-            n += product
+        if after:
+            xp.add(rec_n, b_n, out=kept_t)
+            n += xp.multiply(r, kept_t, out=product)
         else:
-            xp.multiply(r, h_prev, out=kept[t])  # r_t * h_{t-1}
-            n += kept[t] @ W_n + b_h[2 * H :]
+            xp.multiply(r, h_prev, out=kept_t)
+            n += xp.matmul(kept_t, W_n, out=product)
         xp.tanh(n, out=n)
         xp.subtract(h_prev, n, out=h_t)
         h_t *= z
         h_t += n
+        h_prev = h_t
     return leave(h[1:], tape), final(h, tape), tape
 
 
@@ -198,57 +200,68 @@ def gru_backward(dh_seq, tape, dh_T=None):
     Jacobian multiplies ``dh_t`` alone, so all are computed for all steps at once.
     """
     check_grads(tape, "gru", dh_seq, dh_T=dh_T)
-    x, h, gates, kept, W_h = tape.x, tape.h, tape.gates, tape.kept, tape.W_h
+    x, h, after = tape.x, tape.h, tape.reset == "after"
     xp = xp_of(x)
     (T, B, D), H = x.shape, h.shape[2]
-    r, z, n = (gates[..., k * H : (k + 1) * H] for k in range(3))
     dh = enter_grads(dh_seq, dh_T, tape)
+    dh_prev, product, d_kept = zeros((B, H), x), tape.buffer("product", (B, H), x), tape.buffer("d_kept", (B, H), x)
 
-    da = tape.buffer("da", (T, B, 3 * H), x)  # of x_t W_x: the local Jacobians first, the gradient after the loop
-    da_r, da_z, da_n = (da[..., k * H : (k + 1) * H] for k in range(3))
-    da_n[...] = (1 - z) * (1 - n * n)
-    da_z[...] = (h[:-1] - n) * z * (1 - z)
-    da_r[...] = (da_n * kept if tape.reset == "after" else h[:-1]) * r * (1 - r)
-    keep = z * 1
-    if tape.padding is not None:
-        da[tape.padding], keep[tape.padding] = 0, 1
-    dh_prev, product = empty((B, H), x), tape.buffer("product", (B, H), x)
-    dh_prev[...] = 0
-    if tape.reset == "after":
-        db = tape.buffer("db", (T, B, 3 * H), x)  # of h_{t-1} W_h: its n block carries the factor r
-        db[...] = da
-        db[..., 2 * H :] *= r
-    W_hT, W_rzT, W_nT = W_h.T, W_h[:, : 2 * H].T, W_h[:, 2 * H :].T
-    for t in range(T - 1, -1, -1):
-        dh_t = dh[t]
-        dh_t += dh_prev
-        if tape.reset == "after":
-            db_t = db[t].reshape(B, 3, H)
-            db_t *= dh_t[:, None]
-            xp.matmul(db[t], W_hT, out=dh_prev)
-        else:
-            da_n[t] *= dh_t
-            da_z[t] *= dh_t
-            d_kept = da_n[t] @ W_nT
-            da_r[t] *= d_kept
-            xp.matmul(da[t, :, : 2 * H], W_rzT, out=dh_prev)
-            d_kept *= r[t]
-            dh_prev += d_kept
-        xp.multiply(dh_t, keep[t], out=product)
-        dh_prev += product
-    if tape.reset == "after":
-        da.reshape(T, B, 3, H)[...] *= dh[:, :, None]
+    da = tape.buffer("da", (T, B, 3 * H), x)  # first the local Jacobians, after the loop the gradient
+    dn = tape.buffer("dn", (T, B, H), x)
+    W_hT, W_rzT, W_nT = tape.W_h.T, tape.W_h[:, : 2 * H].T, tape.W_h[:, 2 * H :].T
+    da_3 = da.reshape(T, B, 3, H)
+    for s in backward_blocks(da):
+        keep, r = _local_jacobians(tape, s), _blocks(tape.gates[s])[0]
+        for dh_t, da_t, da_3_t, keep_t, r_t in backward_steps(dh[s], da[s], da_3[s], keep, r):
+            dh_t += dh_prev
+            if after:
+                da_3_t *= dh_t[:, None]
+                xp.matmul(da_t, W_hT, out=dh_prev)
+            else:
+                da_3_t[:, 1:] *= dh_t[:, None]
+                xp.matmul(da_3_t[:, 2], W_nT, out=d_kept)
+                da_3_t[:, 0] *= d_kept
+                xp.matmul(da_t[:, : 2 * H], W_rzT, out=dh_prev)
+                d_kept *= r_t
+                dh_prev += d_kept
+            dh_prev += xp.multiply(dh_t, keep_t, out=product)
 
-    x2, h2, da2 = x.reshape(T * B, D), h[:-1].reshape(T * B, H), da.reshape(T * B, 3 * H)
-    dx = (da2 @ tape.W_x.T).reshape(T, B, D)
-    if tape.reset == "after":
-        db2 = db.reshape(T * B, 3 * H)
-        dW_h, db_h = h2.T @ db2, db2.sum(0)
+    x_2, h_2, kept_2, da_2 = x.reshape(T * B, D), h[:-1].reshape(T * B, H), tape.kept.reshape(T * B, H), da.reshape(T * B, 3 * H)
+    if after:
+        dW_h, db_h = h_2.T @ da_2, da_2.sum(0)
+        xp.multiply(dn, dh, out=da[..., 2 * H :])  # from the recurrent side of n to its input side
     else:
-        dW_h, db_h = empty((H, 3 * H), x), da2.sum(0)
-        dW_h[:, : 2 * H] = h2.T @ da2[:, : 2 * H]
-        dW_h[:, 2 * H :] = kept.reshape(T * B, H).T @ da2[:, 2 * H :]
-    return {"x": leave(dx, tape), "W_x": x2.T @ da2, "W_h": dW_h, "b_x": da2.sum(0), "b_h": db_h, "h_0": dh_prev}
+        dW_h, db_h = xp.concatenate([h_2.T @ da_2[:, : 2 * H], kept_2.T @ da_2[:, 2 * H :]], 1), da_2.sum(0)
+    dx = xp.matmul(da_2, tape.W_x.T, out=tape.buffer("dx", (T * B, D), x)).reshape(T, B, D)
+    return {"x": leave(dx, tape), "W_x": x_2.T @ da_2, "W_h": dW_h, "b_x": da_2.sum(0), "b_h": db_h, "h_0": dh_prev}
+
+
+def _local_jacobians(tape, s):
+    """What the steps ``s`` need from the forward pass: the factors of ``da_t`` in ``tape.da``; returns dh_t/dh_{t-1} past the gates.
+
+    With the reset after the product, block n of ``tape.da`` is that of the recurrent side, and ``tape.dn`` that of the input side.
+    """
+    r, z, n = _blocks(tape.gates[s])
+    da_r, da_z, da_n = _blocks(tape.da[s])
+    h_prev, kept, dn, keep = tape.h[s], tape.kept[s], tape.dn[s], z
+    dn[...] = (1 - z) * (1 - n * n)
+    da_z[...] = (h_prev - n) * z * (1 - z)
+    if tape.reset == "after":
+        da_r[...] = dn * kept * r * (1 - r)
+        da_n[...] = dn * r
+    else:
+        da_r[...] = h_prev * r * (1 - r)
+        da_n[...] = dn
+    if tape.padding is not None:  # a padded step takes nothing and hands dh on as it is
+        padding, keep = tape.padding[s], z * 1
+        tape.da[s][padding], dn[padding], keep[padding] = 0, 0, 1
+    return keep
+
+
+def _blocks(stacked):
+    """The blocks r, z, n of the last axis, as views."""
+    H = stacked.shape[-1] // 3
+    return [stacked[..., k * H : (k + 1) * H] for k in range(3)]
 
 
 def _check_weights(W_x, W_h, b_x, b_h, sizes, like):

@@ -1,9 +1,7 @@
 """Long short-term memory: one step, a whole sequence, and its gradient through time, with or without peepholes."""
 
-import numpy as np
-
-from rnnlib.arrays import asarray_like, empty, xp_of
-from rnnlib.scratch.sequence import begin, check, check_grads, enter_grads, fill, final, leave
+from rnnlib.arrays import xp_of, zeros
+from rnnlib.scratch.sequence import backward_blocks, backward_steps, begin, check, check_grads, enter_grads, fill, final, leave
 
 
 def lstm_step(x_t, h_prev, c_prev, W_x, W_h, b, peepholes=None):
@@ -58,9 +56,9 @@ def lstm_step(x_t, h_prev, c_prev, W_x, W_h, b, peepholes=None):
 
 def _step(a_t, h_prev, c_prev, W_h, peepholes=None):
     """One step from its input projection ``a_t = x_t @ W_x + b`` (B, 4H), unchecked: what a sampling loop calls."""
-    tanh, H = xp_of(h_prev).tanh, h_prev.shape[-1]
+    tanh = xp_of(h_prev).tanh
     a_t = a_t + h_prev @ W_h
-    a_i, a_f, a_g, a_o = a_t[:, :H], a_t[:, H : 2 * H], a_t[:, 2 * H : 3 * H], a_t[:, 3 * H :]
+    a_i, a_f, a_g, a_o = _blocks(a_t)
     if peepholes is not None:
         a_i, a_f = a_i + peepholes[0] * c_prev, a_f + peepholes[1] * c_prev
     i, f, g = 0.5 + 0.5 * tanh(0.5 * a_i), 0.5 + 0.5 * tanh(0.5 * a_f), tanh(a_g)
@@ -131,35 +129,39 @@ def lstm_forward(x, W_x, W_h, b, state=None, *, peepholes=None, lengths=None, re
     recurrent, product = tape.buffer("recurrent", (B, 4 * H), x), tape.buffer("product", (B, H), x)
     fill(h[0], h_0)
     fill(c[0], c_0)
-    half, shift = asarray_like(np.repeat([[0.5, 0.5, 1.0, 0.5], [0.5, 0.5, 0.0, 0.5]], H, axis=1), x)
-    half, shift = _cast(half, x), _cast(shift, x)
-    W_h = W_h * half
-    xp.matmul(tape.x.reshape(T * B, D), W_x * half, out=gates.reshape(T * B, 4 * H))
-    gates += b * half
+    half = xp.ones_like(gates[0])  # as wide as a step: a row that is repeated costs twice as much
+    half[:, : 2 * H] = half[:, 3 * H :] = 0.5
+    shift = 1 - half
+    W_h = W_h * half[0]
+    xp.matmul(tape.x.reshape(T * B, D), W_x * half[0], out=gates.reshape(T * B, 4 * H))  # the input projections of all steps
+    gates += b * half[0]
     if peepholes is not None:
-        p_i, p_f, p_o = (0.5 * p for p in peepholes)
+        p_i, p_f, p_o = (0.5 * p + zeros((B, H), x) for p in peepholes)
 
-    blocks = [gates[..., k * H : (k + 1) * H] for k in range(4)]
-    for a_t, i, f, g, o, h_prev, h_t, c_prev, c_t, tanh_c_t in zip(gates, *blocks, h[:-1], h[1:], c[:-1], c[1:], tanh_c, strict=True):
+    h_prev, c_prev = h[0], c[0]
+    for a_t, (i, f, g, o), h_t, c_t, tanh_c_t in zip(gates, zip(*_blocks(gates), strict=True), h[1:], c[1:], tanh_c, strict=True):
         xp.matmul(h_prev, W_h, out=recurrent)
         a_t += recurrent
-        if peepholes is not None:
-            i += p_i * c_prev
-            f += p_f * c_prev
-            a_t = a_t[:, : 3 * H]
-        xp.tanh(a_t, out=a_t)
-        a_t *= half[: a_t.shape[1]]
-        a_t += shift[: a_t.shape[1]]
+        if peepholes is None:
+            xp.tanh(a_t, out=a_t)
+            a_t *= half
+            a_t += shift
+        else:
+            i += xp.multiply(p_i, c_prev, out=product)
+            f += xp.multiply(p_f, c_prev, out=product)
+            xp.tanh(a_t[:, : 3 * H], out=a_t[:, : 3 * H])
+            a_t[:, : 2 * H] *= 0.5
+            a_t[:, : 2 * H] += 0.5
         xp.multiply(f, c_prev, out=c_t)
-        xp.multiply(i, g, out=product)
-        c_t += product
+        c_t += xp.multiply(i, g, out=product)
         if peepholes is not None:
-            o += p_o * c_t
+            o += xp.multiply(p_o, c_t, out=product)
             xp.tanh(o, out=o)
             o *= 0.5
             o += 0.5
         xp.tanh(c_t, out=tanh_c_t)
         xp.multiply(o, tanh_c_t, out=h_t)
+        h_prev, c_prev = h_t, c_t
     return leave(h[1:], tape), (final(h, tape), final(c, tape)), tape
 
 
@@ -198,53 +200,59 @@ def lstm_backward(dh_seq, tape, dstate=None):
     """
     dh_T, dc_T = _unpack("dstate", dstate, ("dh_T", "dc_T"))
     check_grads(tape, "lstm", dh_seq, dh_T=dh_T, dc_T=dc_T)
-    x, h, c, tanh_c, gates = tape.x, tape.h, tape.c, tape.tanh_c, tape.gates
+    x, h, c = tape.x, tape.h, tape.c
     xp = xp_of(x)
     (T, B, D), H = x.shape, h.shape[2]
-    i, f, g, o = (gates[..., k * H : (k + 1) * H] for k in range(4))
     dh = enter_grads(dh_seq, dh_T, tape)
+    dh_prev, dc, product = zeros((B, H), x), zeros((B, H), x), tape.buffer("product", (B, H), x)
+    if dc_T is not None:
+        dc += dc_T
 
-    da = tape.buffer("da", (T, B, 4 * H), x)  # the local Jacobians first, the gradient after the loop
-    da_i, da_f, da_g, da_o = (da[..., k * H : (k + 1) * H] for k in range(4))
-    da_i[...] = g * i * (1 - i)
-    da_f[...] = c[:-1] * f * (1 - f)
-    da_g[...] = i * (1 - g * g)
-    da_o[...] = tanh_c * o * (1 - o)
-    dc_dh = o * (1 - tanh_c * tanh_c)  # through h_t
-    dc_dc = f  # from c_t to c_{t-1}
-    if tape.peepholes is not None:
-        p_i, p_f, p_o = tape.peepholes
-        dc_dh = dc_dh + da_o * p_o
-        dc_dc = f + da_i * p_i + da_f * p_f
-    if tape.padding is not None:  # a padded step hands dc on as it is
-        dc_dc = dc_dc * 1
-        da[tape.padding], dc_dh[tape.padding], dc_dc[tape.padding] = 0, 0, 1
-
-    dh_prev, dc, product = empty((B, H), x), empty((B, H), x), tape.buffer("product", (B, H), x)
-    dh_prev[...] = 0
-    fill(dc, dc_T)
+    da = tape.buffer("da", (T, B, 4 * H), x)  # first the local Jacobians, after the loop the gradient
+    da_ifg, da_o, dc_3 = da.reshape(T, B, 4, H)[:, :, :3], da[..., 3 * H :], dc[:, None]
     W_hT = tape.W_h.T
-    da_ifg = da.reshape(T, B, 4, H)[:, :, :3]
-    for t in range(T - 1, -1, -1):
-        dh_t, da_t = dh[t], da_ifg[t]
-        dh_t += dh_prev
-        xp.multiply(dh_t, dc_dh[t], out=product)
-        dc += product
-        da_t *= dc[:, None]
-        da_o[t] *= dh_t
-        dc *= dc_dc[t]
-        xp.matmul(da[t], W_hT, out=dh_prev)
+    for s in backward_blocks(da):
+        dc_dh, dc_dc = _local_jacobians(tape, s)
+        for dh_t, dc_dh_t, dc_dc_t, da_t, da_ifg_t, da_o_t in backward_steps(dh[s], dc_dh, dc_dc, da[s], da_ifg[s], da_o[s]):
+            dh_t += dh_prev
+            dc += xp.multiply(dh_t, dc_dh_t, out=product)
+            da_ifg_t *= dc_3
+            da_o_t *= dh_t
+            dc *= dc_dc_t
+            xp.matmul(da_t, W_hT, out=dh_prev)
 
-    x2, h2, da2 = x.reshape(T * B, D), h[:-1].reshape(T * B, H), da.reshape(T * B, 4 * H)
-    dx = (da2 @ tape.W_x.T).reshape(T, B, D)
-    grads = {"x": leave(dx, tape), "W_x": x2.T @ da2, "W_h": h2.T @ da2, "b": da2.sum(0), "h_0": dh_prev, "c_0": dc}
+    x_2, h_2, da_2 = x.reshape(T * B, D), h[:-1].reshape(T * B, H), da.reshape(T * B, 4 * H)
+    dx = xp.matmul(da_2, tape.W_x.T, out=tape.buffer("dx", (T * B, D), x)).reshape(T, B, D)
+    grads = {"x": leave(dx, tape), "W_x": x_2.T @ da_2, "W_h": h_2.T @ da_2, "b": da_2.sum(0), "h_0": dh_prev, "c_0": dc}
     if tape.peepholes is not None:
+        da_i, da_f, _, da_o = _blocks(da)
         grads |= {"p_i": (da_i * c[:-1]).sum((0, 1)), "p_f": (da_f * c[:-1]).sum((0, 1)), "p_o": (da_o * c[1:]).sum((0, 1))}
     return grads
 
 
-def _cast(row, like):
-    return row.to(like.dtype) if hasattr(row, "to") else row.astype(like.dtype)
+def _local_jacobians(tape, s):
+    """What the steps ``s`` need from the forward pass: the factors of ``da_t`` in ``tape.da``; returns dc_t/dh_t and dc_t/dc_{t-1}."""
+    i, f, g, o = _blocks(tape.gates[s])
+    da_i, da_f, da_g, da_o = _blocks(tape.da[s])
+    tanh_c = tape.tanh_c[s]
+    da_i[...] = g * i * (1 - i)
+    da_f[...] = tape.c[s] * f * (1 - f)
+    da_g[...] = i * (1 - g * g)
+    da_o[...] = tanh_c * o * (1 - o)
+    dc_dh, dc_dc = o * (1 - tanh_c * tanh_c), f
+    if tape.peepholes is not None:  # they change two factors, and not the loop
+        p_i, p_f, p_o = tape.peepholes
+        dc_dh, dc_dc = dc_dh + da_o * p_o, f + da_i * p_i + da_f * p_f
+    if tape.padding is not None:  # a padded step takes nothing and hands dc on as it is
+        padding, dc_dc = tape.padding[s], dc_dc * 1
+        tape.da[s][padding], dc_dh[padding], dc_dc[padding] = 0, 0, 1
+    return dc_dh, dc_dc
+
+
+def _blocks(stacked):
+    """The blocks i, f, g, o of the last axis, as views."""
+    H = stacked.shape[-1] // 4
+    return [stacked[..., k * H : (k + 1) * H] for k in range(4)]
 
 
 def _check_weights(W_x, W_h, b, peepholes, sizes, like):

@@ -2,9 +2,9 @@
 
 from itertools import pairwise
 
-from rnnlib.arrays import empty, xp_of
+from rnnlib.arrays import xp_of, zeros
 from rnnlib.checks import check_choice
-from rnnlib.scratch.sequence import begin, check, check_grads, enter_grads, fill, final, leave
+from rnnlib.scratch.sequence import backward_steps, begin, check, check_grads, enter_grads, fill, final, leave
 
 
 def rnn_step(x_t, h_prev, W_xh, W_hh, b_h, activation="tanh"):
@@ -118,11 +118,10 @@ def rnn_forward(x, W_xh, W_hh, b_h, h_0=None, *, activation="tanh", lengths=None
     xp.matmul(tape.x.reshape(T * B, D), W_xh, out=h[1:].reshape(T * B, H))  # the input projections of all steps
     h[1:] += b_h
     for t, (h_prev, h_t) in enumerate(pairwise(h)):
-        xp.matmul(h_prev, W_hh, out=recurrent)
-        h_t += recurrent
+        h_t += xp.matmul(h_prev, W_hh, out=recurrent)
         _activate(h_t, activation)
-        if tape.padding is not None:
-            h_t[tape.padding[t]] = 0  # a relu state might explode in the padding
+        if tape.padding is not None and activation == "relu":
+            h_t[tape.padding[t]] = 0  # it might explode where nobody looks
     return leave(h[1:], tape), final(h, tape), tape
 
 
@@ -163,7 +162,9 @@ def rnn_backward(dh_seq, tape, dh_T=None):
     (T, B, D), H = x.shape, h.shape[2]
     dh = enter_grads(dh_seq, dh_T, tape)
 
-    da = tape.buffer("da", (T, B, H), x)  # the local Jacobian dh_t/da_t first, the gradient after the loop
+    dh_prev, W_hhT = zeros((B, H), x), W_hh.T
+
+    da = tape.buffer("da", (T, B, H), x)  # first the local Jacobians dh_t/da_t, after the loop the gradient
     if tape.activation == "tanh":
         xp.multiply(h[1:], h[1:], out=da)
         da *= -1
@@ -172,16 +173,11 @@ def rnn_backward(dh_seq, tape, dh_T=None):
         da[...] = h[1:] > 0
     if tape.padding is not None:
         da[tape.padding] = 0
-
-    dh_prev = empty((B, H), x)
-    dh_prev[...] = 0
-    W_hhT = W_hh.T
-    for t in range(T - 1, -1, -1):
-        dh_t, da_t = dh[t], da[t]
+    for dh_t, da_t in backward_steps(dh, da):
         dh_t += dh_prev
         da_t *= dh_t
         xp.matmul(da_t, W_hhT, out=dh_prev)
 
-    x2, h2, da2 = x.reshape(T * B, D), h[:-1].reshape(T * B, H), da.reshape(T * B, H)
-    dx = (da2 @ W_xh.T).reshape(T, B, D)
-    return {"x": leave(dx, tape), "W_xh": x2.T @ da2, "W_hh": h2.T @ da2, "b_h": da2.sum(0), "h_0": dh_prev}
+    x_2, h_2, da_2 = x.reshape(T * B, D), h[:-1].reshape(T * B, H), da.reshape(T * B, H)
+    dx = xp.matmul(da_2, W_xh.T, out=tape.buffer("dx", (T * B, D), x)).reshape(T, B, D)
+    return {"x": leave(dx, tape), "W_xh": x_2.T @ da_2, "W_hh": h_2.T @ da_2, "b_h": da_2.sum(0), "h_0": dh_prev}

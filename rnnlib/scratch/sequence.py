@@ -9,6 +9,8 @@ import numpy as np
 from rnnlib.arrays import asarray_like, empty, is_tensor, xp_of
 from rnnlib.checks import check_array, check_lengths
 
+_CACHE = 65536  # numbers
+
 
 class Tape:
     """What a forward pass leaves for its backward pass, and the buffers that both write into.
@@ -160,8 +162,17 @@ def enter_grads(dh_seq, dh_T, tape):
     else:
         dh = enter(dh_seq, tape, "dh")
     if dh_T is not None:
-        if tape.last is not None:
-            dh[tape.last] += dh_T
-        else:
-            dh[-1] += dh_T
+        dh[-1 if tape.last is None else tape.last] += dh_T
     return dh
+
+
+def backward_blocks(array):
+    """Slices that cover the steps of ``array`` (T, ...) from the last to the first, as many at a time as stay in a processor's cache."""
+    T, B, width = array.shape
+    size = T if is_tensor(array) and array.is_cuda else max(1, _CACHE // (B * width))
+    return [slice(max(0, stop - size), stop) for stop in range(T, 0, -size)]
+
+
+def backward_steps(*sequences):
+    """Views of each step of ``sequences``, from the last step to the first."""
+    return list(zip(*sequences, strict=True))[::-1]
