@@ -9,6 +9,7 @@ from places import back, everywhere, put
 
 from rnnlib.arrays import copy, zeros
 from rnnlib.gradcheck import complex_step
+from rnnlib.scratch import sequence
 from rnnlib.scratch.sequence import flip_valid
 
 EXACT = 1e-12  # two float64 computations of the same number
@@ -294,6 +295,16 @@ class Laws:
         all_close(grads, kept[2], tol=0)
         for s, s_kept in zip(state, kept[1], strict=True):
             close(s, s_kept, tol=0)
+
+    @everywhere
+    @layouts
+    @pytest.mark.parametrize("cache", [1, 4 * B * 4 * H])
+    def test_a_backward_pass_in_blocks_of_steps_is_the_same(self, cell, place, lengths, reverse, cache, monkeypatch):
+        """Only a long sequence is walked back in blocks; here a small cache makes six steps long, four or five and a rest."""
+        arrays, grads_in = {k: put(place, v) for k, v in cell.arrays().items()}, put(place, *cell.grads_in())
+        whole = both(cell, arrays, grads_in, lengths=lengths, reverse=reverse)
+        monkeypatch.setattr(sequence, "_CACHE", cache)
+        all_close(both(cell, arrays, grads_in, lengths=lengths, reverse=reverse), whole)
 
     @everywhere
     def test_the_gradient_is_linear_and_none_is_zero(self, cell, place):
