@@ -7,7 +7,7 @@ import nbformat
 import numpy as np
 import pytest
 
-from labs.grading import check, forbid, safe, source
+from labs.grading import check, forbid, safe, source, student
 from labs.grading.__main__ import main
 from labs.grading.build import leaks
 from labs.grading.collect import PROBLEM, collect
@@ -310,3 +310,22 @@ def test_a_page_holds_text_and_pictures_only():
     assert kept[2] == {"output_type": "stream", "name": "stdout", "text": "ab"}
     text = safe.markdown("<img src=x onerror=alert(1)> [a](javascript:alert(1)) [b](JAVA&#115;cript:x) 1 < 2 <https://a.b>")
     assert "<img" not in text and "javascript:" not in text and "1 < 2" in text
+
+
+def test_a_students_copy_is_made_once_and_never_overwritten(tmp_path, monkeypatch):
+    def release(course, lab):
+        path = course.folder("release", lab) / f"{lab}.ipynb"
+        path.parent.mkdir(parents=True)
+        path.write_text("released")
+        return path
+
+    monkeypatch.setattr(student, "release", release)
+    calls = []
+    monkeypatch.setattr(student.subprocess, "call", lambda command: calls.append(command) or 0)
+    course = Course(tmp_path)
+    assert student.open_lab(course, LAB, browser=False) == 0
+    path = tmp_path / "work" / LAB / f"{LAB}.ipynb"
+    assert path.read_text() == "released" and calls[0][-2:] == [str(path), "--no-browser"] and "jupyterlab" in calls[0]
+    assert not (tmp_path / "gradebook.db").exists() and not (tmp_path / "release").exists(), "the course itself is not touched"
+    path.write_text("my work")
+    assert student.workspace(course, LAB).read_text() == "my work"
