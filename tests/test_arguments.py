@@ -36,6 +36,7 @@ from rnnlib.scratch import (
     ngram,
     optim,
     penalty,
+    reservoir,
     rnn,
     scan,
     sequence,
@@ -128,6 +129,14 @@ def lru_call(a):
     logarithms = dict(nu=a(N), theta=a(N), gamma=a(N))
     weights = dict(B_re=a(E, N), B_im=a(E, N), C_re=a(N, E), C_im=a(N, E), D=a(E))
     return dict(x=a(B, T, E), **logarithms, **weights, h_0=a(B, N) + 1j * a(B, N), lengths=LENGTHS, method="loop")
+
+
+def echo(a):
+    return reservoir.Reservoir(D, N, fan_in=4, dtype=a.dtype)
+
+
+def fitted(a):
+    return echo(a).fit(a(B, T, D), a(B, T, D), washout=1)
 
 
 def dot_call(a):
@@ -334,6 +343,18 @@ SCRATCH = {
     "NGram.probs": lambda a: (ngram.NGram(2, V).fit(a.ids(V, 30)).probs, dict(ids=a.ids(V, 9), context=a.ids(V, 3))),
     "NGram.bits": lambda a: (ngram.NGram(2, V).fit(a.ids(V, 30)).bits, dict(ids=a.ids(V, 9), context=a.ids(V, 3))),
     "NGram.sample": lambda a: (ngram.NGram(2, V).fit(a.ids(V, 30)).sample, dict(n=5, rng=a.rng(), context=a.ids(V, 3))),
+    "Reservoir": lambda a: (
+        reservoir.Reservoir,
+        dict(D=D, N=N, rho=0.9, leak=0.5, fan_in=4, seed=0, input_scale=1.0, bias_scale=0.2, dtype=a.dtype),
+    ),
+    "Reservoir.run": lambda a: (echo(a).run, dict(x=a(B, T, D), state=a(B, N))),
+    "Reservoir.fit": lambda a: (echo(a).fit, dict(x=a(B, T, D), y=a(B, T, D), washout=1, ridge=1e-3, state=a(B, N))),
+    "Reservoir.predict": lambda a: (fitted(a).predict, dict(x=a(B, T, D), state=a(B, N))),
+    "Reservoir.generate": lambda a: (fitted(a).generate, dict(T=T, state=a(B, N))),
+    "memory_capacity": lambda a: (
+        reservoir.memory_capacity,
+        dict(reservoir=reservoir.Reservoir(1, N, fan_in=4, dtype=a.dtype), delays=2, rng=a.rng(), T=20, washout=5, ridge=1e-3),
+    ),
     "stationary": lambda a: (ngram.stationary, dict(P=a.probabilities(V, V))),
     "entropy_rate": lambda a: (ngram.entropy_rate, dict(P=a.probabilities(V, V))),
     **dict(optimiser_rows()),
@@ -354,7 +375,6 @@ DATA = {
     "pad_batch": lambda a: (data.pad_batch, dict(sequences=[a(2, D), a(4, D)], value=0)),
     "split": lambda a: (data.split, dict(data=a(20, D))),
     "best_path": lambda a: (data.best_path, dict(start=a.probabilities(V), steps=a.probabilities(V, V), T=T)),
-    "chain_entropy": lambda a: (data.chain_entropy, dict(steps=a.probabilities(V, V))),
     "sample_chain": lambda a: (data.sample_chain, dict(start=a.probabilities(V), steps=a.probabilities(V, V), B=B, T=T, rng=a.rng())),
     "markov_chain": lambda a: (data.markov_chain, dict(V=V, rng=a.rng(), concentration=0.5)),
     "adding": lambda a: (data.adding, dict(B=B, T=T, rng=a.rng())),
@@ -481,6 +501,10 @@ def ids(a, below, *shape):
     return t(a.ids(below, *shape))
 
 
+def nn_echo(a):
+    return a.module(nn.Reservoir, D, N, D, fan_in=4)
+
+
 def classifier(a):
     return a.module(nn.SequenceClassifier, D, H, V, bidirectional=True, pool="mean")
 
@@ -552,6 +576,14 @@ NN = {
         a.module(nn.MLSTM, D, H).forward,
         dict(x=t(a(B, T, D)), state=(t(a(B, H, H)), t(a(B, H)), t(a(B)))),
     ),
+    "nn.Reservoir": nn_sizes(nn.Reservoir, D=D, N=N, K=K, rho=0.9, leak=0.5, fan_in=4, seed=0, input_scale=1.0, bias_scale=0.2),
+    "nn.Reservoir.run": lambda a: (nn_echo(a).run, dict(x=t(a(B, T, D)), state=t(a(B, N)))),
+    "nn.Reservoir.forward": lambda a: (nn_echo(a).forward, dict(x=t(a(B, T, D)), state=t(a(B, N)))),
+    "nn.Reservoir.fit": lambda a: (
+        nn_echo(a).fit,
+        dict(x=t(a(B, T, D)), y=t(a(B, T, D)), washout=1, ridge=1e-3, state=t(a(B, N))),
+    ),
+    "nn.Reservoir.generate": lambda a: (nn_echo(a).generate, dict(T=T, state=t(a(B, N)))),
     **dict(minimal_rows()),
     "WindowLM.sample": lambda a: (window_lm(a).sample, dict(prompt=a.ids(V, 5), length=T, rng=a.rng())),
 }
@@ -627,7 +659,7 @@ def broken(array):
 FREE = {  # what may be done to an argument, and why: (rows, arguments, ways to break them), all as regular expressions
     "the number of steps is free": (
         "(rnn|lstm|gru|bidirectional|stack|min_gru|min_lstm|lru)_forward|bptt.run|full|checkpointed|truncated(_windows)?|rtrl|jacobians"
-        "|variational_dropout, mask|score|(RNN|LSTM|GRU|MinGRU|MinLSTM|LRU|SLSTM|MLSTM|CharLM|WindowLM).*"
+        "|variational_dropout, mask|score|(nn.)?Reservoir.*|(RNN|LSTM|GRU|MinGRU|MinLSTM|LRU|SLSTM|MLSTM|CharLM|WindowLM).*"
         "|(SequenceClassifier|Seq2Seq|Captioner).*|which",
         "x|ids|source|target",
         "size 1",
@@ -638,6 +670,9 @@ FREE = {  # what may be done to an argument, and why: (rows, arguments, ways to 
         "lengths|logits|source",
         "size 0",
     ),
+    "the batch of a state is free": ("(nn.)?Reservoir.generate", "state", "size 0"),
+    "what comes in is converted": ("Reservoir.*", "x|y|state", "precision"),
+    "as many targets as one likes": ("Reservoir.fit", "y", "size 2"),
     "height and width are free": ("Captioner.*", "source", "size (2|3)"),
     "the size of the vocabulary is free": ("distribution|softmax_cross_entropy", "logits", "size 1"),
     "the size of a masked vocabulary is free": ("softmax_cross_entropy, mask", "logits", "size 2"),

@@ -248,13 +248,6 @@ def test_markov_chain(rng):
     np.testing.assert_allclose(pairs / pairs.sum(1, keepdims=True), steps, atol=0.05)
 
 
-def test_chain_entropy_by_hand():
-    assert data.chain_entropy(np.full((4, 4), 0.25)) == pytest.approx(2)
-    assert data.chain_entropy(np.eye(3)[[1, 2, 0]]) == pytest.approx(0)
-    # stationary (2/3, 1/3); the first row costs 1 bit, the second none
-    assert data.chain_entropy(np.array([[0.5, 0.5], [1.0, 0.0]])) == pytest.approx(2 / 3)
-
-
 def test_best_path_against_all_paths(rng):
     start, steps = data.markov_chain(3, rng)
     path, score = data.best_path(start, steps, 6)
@@ -266,7 +259,7 @@ def test_best_path_against_all_paths(rng):
 
 def test_chains_must_be_probabilities(rng):
     with pytest.raises(ValueError, match="steps: expected probabilities that sum to 1"):
-        data.chain_entropy(np.ones((2, 2)))
+        data.best_path(np.full(2, 0.5), np.ones((2, 2)), 4)
     with pytest.raises(ValueError, match=r"steps: expected shape \(2, 2\), got \(3, 3\)"):
         data.best_path(np.array([0.5, 0.5]), np.eye(3), 4)
 

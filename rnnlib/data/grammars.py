@@ -203,6 +203,7 @@ def markov_chain(V, rng, concentration=0.5):
     Notes
     -----
     Lesson: :ref:`beam-search`, where ``best_path`` is the answer that a search should find.
+    Its entropy rate is `rnnlib.scratch.ngram.entropy_rate` of ``steps``.
     """
     check_number("V", V, 2, integer=True)
     check_rng(rng)
@@ -235,27 +236,6 @@ def sample_chain(start, steps, B, T, rng):
     for t in range(1, T):
         ids[:, t] = np.minimum((rng.random((B, 1)) >= edges[ids[:, t - 1]]).sum(axis=1), V - 1)
     return ids
-
-
-def chain_entropy(steps):
-    """Entropy rate of a Markov chain in its stationary state: the optimum of any model.
-
-    Parameters
-    ----------
-    steps : ndarray of shape (V, V)
-
-    Returns
-    -------
-    bits : float
-        Per symbol.
-    """
-    check_array("steps", steps, "V V")
-    V = _check_chain(np.full(len(steps), 1.0 / len(steps)), steps)
-    # stationary p: p (S - I) = 0 and sum(p) = 1
-    system = np.vstack([steps.T - np.eye(V), np.ones(V)])
-    p = np.linalg.lstsq(system, np.append(np.zeros(V), 1.0), rcond=None)[0]
-    logs = np.log2(steps, where=steps > 0, out=np.zeros_like(steps))
-    return float(-(p[:, None] * steps * logs).sum())
 
 
 def best_path(start, steps, T):
