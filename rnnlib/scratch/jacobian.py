@@ -186,4 +186,4 @@ def spectral_radius(W):
         return spectral_radius(W.toarray())
     # Several at once: the largest ones of a random matrix lie close together on a circle, in complex pairs.
     start = np.random.default_rng(0).standard_normal(W.shape[0])
-    return float(np.abs(eigs(W, k=6, v0=start, return_eigenvectors=False)).max())
+    return float(np.abs(eigs(W, k=6, ncv=40, v0=start, return_eigenvectors=False)).max())
