@@ -848,7 +848,7 @@ def test_the_layout_of_an_argument_changes_nothing(row, change):
 
 
 DOUBLE = {  # rows whose answer does not take the precision of the arguments, and why
-    "distribution|score|(Seq2Seq.)?beam|viterbi|product_norms|memory_capacity|stationary|NGram.*": "probabilities, shares, logarithms: float64",
+    "distribution|score|(Seq2Seq.)?beam|viterbi|product_norms|memory_capacity|stationary|NGram.*": "probabilities and logarithms: float64",
     "check_gradients|complex_step": "float32 differences are mostly rounding noise",
     "mackey_glass|markov_chain": "float64, for who goes on computing with it",
     "adding|latch|echo|parity|moving_shapes|captions|questions|strokes": "inputs of a network: float32",
