@@ -14,8 +14,8 @@ def name_parts(html):
 
 
 def plain_roles(html):
-    """No role that browsers have given up: an entry of the bibliography is one by its list."""
-    return html.replace(' role="doc-biblioentry"', "")
+    """An entry of the bibliography is an item of a list; its own role is one that browsers have given up."""
+    return html.replace(' role="doc-biblioentry"', ' role="listitem"')
 
 
 def reach_scrollable(html):
