@@ -148,6 +148,13 @@ def test_the_washout_is_not_trained_on():
     assert abs(make().fit(X, spoiled, washout=9).W_hy - a.W_hy).max() > 1e-3
 
 
+def test_the_fit_begins_in_the_state_that_it_is_given():
+    net, h_seq = make(leak=0.1), make(leak=0.1).run(X, STATE)[0]
+    readable = h_seq[:, :, :K]
+    assert abs(net.fit(X, readable, washout=0, ridge=1e-12, state=STATE).predict(X, STATE)[0] - readable).max() < 1e-6
+    assert abs(net.fit(X, readable, washout=0, ridge=1e-12).predict(X, STATE)[0] - readable).max() > 1e-2
+
+
 def test_targets_are_those_of_the_same_step():
     """What the reservoir computes itself can be read exactly at its own step, and not one step beside it."""
     net = make()

@@ -9,6 +9,7 @@ from rnnlib.nn.lru import LRU
 from rnnlib.nn.lstm import LSTM, LSTMCell
 from rnnlib.nn.min_rnn import MinGRU, MinLSTM
 from rnnlib.nn.pixel import PixelRNN
+from rnnlib.nn.reservoir import Reservoir
 from rnnlib.nn.rnn import RNN, RNNCell
 from rnnlib.nn.seq2seq import Captioner, Seq2Seq
 from rnnlib.nn.xlstm import MLSTM, SLSTM
@@ -32,6 +33,7 @@ __all__ = [
     "MultiHeadAttention",
     "PixelRNN",
     "RNNCell",
+    "Reservoir",
     "Seq2Seq",
     "SequenceClassifier",
     "WindowLM",
