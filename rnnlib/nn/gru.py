@@ -12,6 +12,8 @@ from rnnlib.scratch.gru import gru_backward, gru_forward
 class GRUCell(Cell):
     r"""One layer and direction of a `GRU`; called, it is one step.
 
+    ``D``, ``H``, ``reset``, ``layer_norm`` and the rates ``variational_dropout``, ``recurrent_dropout``, ``zoneout`` are those of `GRU`.
+
     Attributes
     ----------
     W_x, W_h, b_x, b_h : Parameter of shape (D, 3H), (H, 3H), (3H,), (3H,)

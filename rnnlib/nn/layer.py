@@ -334,6 +334,7 @@ class Recurrent(Module):
 
 
 def to_dtype(value, dtype):
+    """``value`` (a tensor, or a tuple of them) in ``dtype`` where it is floating point."""
     if isinstance(value, (tuple, list)):
         return tuple(to_dtype(v, dtype) for v in value)
     return value.to(dtype) if isinstance(value, torch.Tensor) and value.is_floating_point() else value

@@ -12,6 +12,9 @@ from rnnlib.scratch.lstm import lstm_backward, lstm_forward
 class LSTMCell(Cell):
     r"""One layer and direction of an `LSTM`; called, it is one step.
 
+    ``D``, ``H``, ``peephole``, ``layer_norm``, ``forget_bias`` and the rates ``variational_dropout``, ``recurrent_dropout``, ``zoneout``
+    are those of `LSTM`.
+
     Attributes
     ----------
     W_x, W_h, b : Parameter of shape (D, 4H), (H, 4H), (4H,)

@@ -12,6 +12,8 @@ from rnnlib.scratch.rnn import rnn_backward, rnn_forward
 class RNNCell(Cell):
     r"""One layer and direction of an `RNN`; called, it is one step.
 
+    ``D``, ``H``, ``activation``, ``layer_norm`` and the rates ``variational_dropout``, ``zoneout`` are those of `RNN`.
+
     Attributes
     ----------
     W_xh, W_hh, b_h : Parameter of shape (D, H), (H, H), (H,)

@@ -26,7 +26,7 @@ PEEPHOLES = ("p_i", "p_f", "p_o")
 
 
 def run(cell, params, x, state=None, tape=None, **options):
-    """Run ``cell`` over ``x`` (B, T, D) from ``state``; returns ``h_seq, state, tape`` as its forward pass does."""
+    """Run ``cell`` with ``params`` and ``options`` over ``x`` (B, T, D) from ``state``; returns ``h_seq, state, tape``."""
     check_choice("cell", cell, tuple(CELLS))
     weights = {name: W for name, W in params.items() if name not in PEEPHOLES}
     if cell == "lstm" and PEEPHOLES[0] in params:
@@ -36,7 +36,7 @@ def run(cell, params, x, state=None, tape=None, **options):
 
 
 def backward(cell, dh_seq, tape, dstate=None):
-    """The backward pass of ``cell``: gradients of weights and initial state, those of ``x`` left out."""
+    """The backward pass of ``cell`` from ``dh_seq, tape, dstate``: gradients of weights and initial state, that of ``x`` left out."""
     check_choice("cell", cell, tuple(CELLS))
     grads = CELLS[cell][1](dh_seq, tape, dstate)
     del grads["x"]
@@ -44,7 +44,7 @@ def backward(cell, dh_seq, tape, dstate=None):
 
 
 def state_grads(cell, grads):
-    """The gradient of the initial state, in the form of a state."""
+    """The gradient of the initial state among the ``grads`` of ``cell``, in the form of a state."""
     return (grads["h_0"], grads["c_0"]) if cell == "lstm" else grads["h_0"]
 
 

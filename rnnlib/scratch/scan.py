@@ -95,7 +95,10 @@ def scan_backward(dh_seq, tape):
 
 
 def run(a, h, method):
-    """Fill ``h[1:]`` (T, B, H), which holds the summands, with the states that follow ``h[0]``; factors ``a`` (T, B, H), time major."""
+    """Fill ``h[1:]`` (T, B, H), which holds the summands, with the states that follow ``h[0]``.
+
+    Factors ``a`` (T, B, H), time major; ``method`` as in `scan`.
+    """
     if method == "auto":
         narrow = a.shape[1] * a.shape[2] <= _NARROW and a.shape[0] >= 16
         method = "chunked" if narrow or (is_tensor(a) and a.is_cuda) else "loop"
@@ -131,7 +134,7 @@ def _pieces(steps, C, L, value):
 
 
 def run_backward(dh, tape):
-    """Gradients by factors and summands (T, B, H) and by the initial state (B, H), given those by the states."""
+    """Gradients by factors and summands (T, B, H) and by the initial state (B, H), given ``dh`` by the states and the ``tape``."""
     xp, T = xp_of(dh), dh.shape[0]
     g, factor = empty((T + 1, *dh.shape[1:]), tape.h), empty(tape.a.shape, tape.a)
     g[0] = 0
@@ -144,7 +147,7 @@ def run_backward(dh, tape):
 
 
 def conj(array):
-    """The complex conjugate; a real array is returned as it is."""
+    """The complex conjugate of ``array``; a real one is returned as it is."""
     if not (array.is_complex() if is_tensor(array) else array.dtype.kind == "c"):
         return array
     return array.conj().resolve_conj() if is_tensor(array) else array.conj()
