@@ -50,8 +50,9 @@ def distribution(logits, temperature=1.0, top_k=None, nucleus=None):
     logits = to_numpy(logits)
     check_array("logits", logits, "N V")
     _check_cuts(temperature, top_k, nucleus)
-    probs = _distribution(logits.astype(np.float64), temperature, top_k, nucleus)
-    return probs / probs.sum(axis=1, keepdims=True)
+    logits = _cut(logits.astype(np.float64), temperature, top_k, nucleus)
+    weights = np.exp((logits - logits.max(axis=1, keepdims=True)) / (temperature or 1.0))
+    return weights / weights.sum(axis=1, keepdims=True)
 
 
 def _check_cuts(temperature, top_k, nucleus):
@@ -62,35 +63,29 @@ def _check_cuts(temperature, top_k, nucleus):
         check_number("nucleus", nucleus, 0, 1, open_low=True)
 
 
-def _distribution(logits, temperature, top_k, nucleus):
-    """The numerators of `distribution`: exp of the shifted logits, 0 where cut; no row is all zeros."""
+def _cut(logits, temperature, top_k, nucleus):
+    """The logits, ``-inf`` where `distribution` has a zero."""
     if temperature == 0:
-        temperature, top_k = 1.0, 1
-    weights = logits - np.maximum.reduce(logits, axis=1, keepdims=True)
-    if temperature != 1:
-        weights /= temperature
-    np.exp(weights, out=weights)
-    if top_k is not None and top_k < weights.shape[1]:
-        cut = np.argsort(-weights, axis=1, kind="stable")[:, top_k:]
-        np.put_along_axis(weights, cut, 0.0, axis=1)
+        top_k, nucleus = 1, None
+    if nucleus is None and (top_k is None or top_k >= logits.shape[1]):
+        return logits
+    order = np.argsort(-logits, axis=1, kind="stable")
+    ranked = np.take_along_axis(logits, order, axis=1)
+    if top_k is not None:
+        ranked[:, top_k:] = -np.inf
     if nucleus is not None:
-        order = np.argsort(-weights, axis=1, kind="stable")
-        ranked = np.take_along_axis(weights, order, axis=1)
-        total = np.cumsum(ranked, axis=1, dtype=np.float64)
-        ranked[:, 1:][total[:, :-1] >= nucleus * total[:, -1:]] = 0  # the likelier ones are enough without this one
-        np.put_along_axis(weights, order, ranked, axis=1)
-    return weights
+        total = np.cumsum(np.exp((ranked - ranked[:, :1]) / temperature), axis=1, dtype=np.float64)
+        ranked[:, 1:][total[:, :-1] >= nucleus * total[:, -1:]] = -np.inf  # the likelier ones are enough without this one
+    kept = np.empty_like(ranked)
+    np.put_along_axis(kept, order, ranked, axis=1)
+    return kept
 
 
 def draw(probs, rng):
-    """Draw one symbol from each row of ``probs`` (N, V), an ndarray of numbers >= 0 that need not sum to 1; returns int64 ids (N,)."""
-    return _draw(probs, rng.random((len(probs), 1)))
-
-
-def _draw(weights, u):
-    """The symbol at which the running sum passes ``u`` (N, 1), in [0, 1), times the whole."""
-    running = weights.cumsum(axis=1)
-    return (running > u * running[:, -1:]).argmax(axis=1)
+    """Draw one symbol with ``rng`` from each row of ``probs`` (N, V), numbers >= 0 that need not sum to 1; returns int64 ids (N,)."""
+    running = probs.cumsum(axis=1)
+    u = rng.random((len(probs), 1)) * running[:, -1:]
+    return (running > u).argmax(axis=1)  # where the running sum passes u
 
 
 def greedy(step, state, start, T, eos=None):
@@ -124,7 +119,11 @@ def greedy(step, state, start, T, eos=None):
 
 
 def sample(step, state, start, T, rng, *, temperature=1.0, top_k=None, nucleus=None, eos=None):
-    """Write symbols drawn from the model's distribution, each fed back as the next input.
+    r"""Write symbols drawn from the model's distribution, each fed back as the next input.
+
+    .. math:: y_t = \arg\max_i \, (\ell_{t,i} + \tau g_{t,i}), \qquad g = -\ln(-\ln u), \; u \text{ uniform in } (0, 1)
+
+    Adding Gumbel noise to the logits and taking the largest draws from their softmax at temperature τ, and nothing is summed.
 
     Parameters
     ----------
@@ -145,14 +144,27 @@ def sample(step, state, start, T, rng, *, temperature=1.0, top_k=None, nucleus=N
 
     Notes
     -----
-    Lesson: :ref:`sampling`. Source: Graves (2013).
+    Lesson: :ref:`sampling`. Sources: Graves (2013); Maddison et al. (2014) for the noise.
     """
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"rng: expected a numpy.random.Generator, got {type(rng).__name__}")
     _check_cuts(temperature, top_k, nucleus)
-    start = _check_start(start, T)
-    draws = iter(rng.random((T, len(start), 1)))
-    return _write(step, state, start, T, eos, lambda logits: _draw(_distribution(logits, temperature, top_k, nucleus), next(draws)))
+    noise = None
+
+    def choose(logits):
+        nonlocal noise
+        if noise is None:
+            noise = _gumbel(rng, T, logits, temperature)
+        return (_cut(logits, temperature, top_k, nucleus) + next(noise)).argmax(axis=1)
+
+    return _write(step, state, _check_start(start, T), T, eos, choose)
+
+
+def _gumbel(rng, T, like, scale):
+    """Gumbel noise for T steps, each of the shape and dtype of ``like``, made in blocks."""
+    block = max(1, 2**14 // like.size)
+    for t in range(0, T, block):
+        yield from (scale * rng.gumbel(size=(min(block, T - t), *like.shape))).astype(like.dtype)
 
 
 def _write(step, state, start, T, eos, choose):
@@ -288,7 +300,7 @@ def beam(step, state, start, T, width, *, eos=None, length_power=0.0):
 
 
 def pick(state, rows):
-    """Rows ``rows`` of a state: of an array, or of every array in a tuple or list; None stays None."""
+    """Rows ``rows`` of ``state``: of an array, or of every array in a tuple or list; None stays None."""
     if state is None:
         return None
     if isinstance(state, (tuple, list)):
