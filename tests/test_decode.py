@@ -182,6 +182,15 @@ def test_samples_follow_the_distribution_and_are_fed_back(options):
         assert ((counts - expected)[seen] ** 2 / expected[seen]).sum() < chdtri(max(1, seen.sum() - 1), CHI2)
 
 
+def test_every_step_of_one_long_text_is_drawn_anew():
+    step, table = chain(4, scale=1.0)
+    ids = sample(step, None, ONE, 6000, np.random.default_rng(5))[0]
+    for i in range(V):
+        after = ids[1:][ids[:-1] == i]
+        expected = distribution(table[i : i + 1])[0] * len(after)
+        assert ((np.bincount(after, minlength=V) - expected) ** 2 / expected).sum() < chdtri(V - 1, CHI2)
+
+
 def test_temperature_zero_is_greedy():
     step, state = counter(5)
     start = np.array([1, 0, 3])
