@@ -233,7 +233,7 @@ def test_in_a_notebook_one_cell_line_that_changes(capsys, monkeypatch):
 
 # A fresh process imports torch once and forks one child for each run, so that runs can be killed for real and still start quickly.
 DRIVER = """
-import os, sys, torch
+import os, sys, traceback, torch
 torch.optim.Adam([torch.zeros(1)])
 
 def start(path, **env):
@@ -244,8 +244,11 @@ def start(path, **env):
         try:
             run(path)
             status = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
             sys.stdout.flush()
+            sys.stderr.flush()
             os._exit(status)
     return child
 
@@ -356,7 +359,7 @@ PARALLEL = """
                 yield x, (x**2).sum(1, keepdims=True)
 
         history = fit(model, batches, lambda m, x, y: ((m(x) - y) ** 2).mean(), epochs=3, lr=0.02, max_norm=1.0,
-                      valid=lambda m: float(m[0].weight.sum() ** 2), checkpoint=path + ".pt")
+                      valid=lambda m: float(m[0].weight.sum() ** 2), checkpoint=path + ".of" + os.environ.get("WORLD_SIZE", "1"))
         torch.save([history.loss, history.grad_norm, history.valid], path + "." + os.environ.get("RANK", "alone"))
 
     group = dict(MASTER_ADDR="127.0.0.1", MASTER_PORT=sys.argv[2], WORLD_SIZE="2")
