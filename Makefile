@@ -8,7 +8,7 @@ PORT ?= 8000
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book serve test lint bench lab release collect grade feedback export clean
+.PHONY: help setup book serve test lint mutants bench lab release collect grade feedback export clean
 
 help:  ## Show the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -30,6 +30,9 @@ test: lint book  ## Everything that must hold: style, import rules, the book, al
 lint: $(ENVIRONMENT)  ## Style and import rules only
 	$(PY) -m ruff check .
 	.venv/bin/lint-imports
+
+mutants: $(ENVIRONMENT)  ## Plant faults in a copy of rnnlib: does a test see each? (ONLY=lstm for some)
+	@$(PY) tests/mutants/run.py $(ONLY)
 
 bench: $(ENVIRONMENT)  ## Measure the claims of speed on this machine
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(PY) "$$script"; done
