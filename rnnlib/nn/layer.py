@@ -31,6 +31,7 @@ def which(layer, x, lengths=None):
 
     Examples
     --------
+    >>> from rnnlib.nn import LSTM
     >>> which(LSTM(3, 5, peephole=True), torch.zeros(2, 4, 3))
     'source: torch has no kernel for peepholes'
     """
