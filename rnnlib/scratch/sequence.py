@@ -9,7 +9,7 @@ import numpy as np
 from rnnlib.arrays import asarray_like, empty, is_tensor, xp_of
 from rnnlib.checks import check_array, check_lengths
 
-_CACHE = 65536  # numbers
+_CACHE = 65536  # numbers of four bytes that fit into half of a small second-level cache
 
 
 class Tape:
