@@ -213,7 +213,7 @@ def gru_backward(dh_seq, tape, dh_T=None):
     for s in backward_blocks(da):
         keep, r = _local_jacobians(tape, s), _blocks(tape.gates[s])[0]
         for dh_t, da_t, da_3_t, keep_t, r_t in backward_steps(dh[s], da[s], da_3[s], keep, r):
-            dh_t += dh_prev
+            dh_t += dh_prev  # zero at padding, and so is all that follows from it
             if after:
                 da_3_t *= dh_t[:, None]
                 xp.matmul(da_t, W_hT, out=dh_prev)
@@ -243,7 +243,7 @@ def _local_jacobians(tape, s):
     """
     r, z, n = _blocks(tape.gates[s])
     da_r, da_z, da_n = _blocks(tape.da[s])
-    h_prev, kept, dn, keep = tape.h[s], tape.kept[s], tape.dn[s], z
+    h_prev, kept, dn = tape.h[s], tape.kept[s], tape.dn[s]
     dn[...] = (1 - z) * (1 - n * n)
     da_z[...] = (h_prev - n) * z * (1 - z)
     if tape.reset == "after":
@@ -252,10 +252,7 @@ def _local_jacobians(tape, s):
     else:
         da_r[...] = h_prev * r * (1 - r)
         da_n[...] = dn
-    if tape.padding is not None:  # a padded step takes nothing and hands dh on as it is
-        padding, keep = tape.padding[s], z * 1
-        tape.da[s][padding], dn[padding], keep[padding] = 0, 0, 1
-    return keep
+    return z
 
 
 def _blocks(stacked):

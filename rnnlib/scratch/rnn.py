@@ -171,9 +171,7 @@ def rnn_backward(dh_seq, tape, dh_T=None):
         da += 1
     else:
         da[...] = h[1:] > 0
-    if tape.padding is not None:
-        da[tape.padding] = 0
-    for dh_t, da_t in backward_steps(dh, da):
+    for dh_t, da_t in backward_steps(dh, da):  # dh is zero at padding, and so is all that follows from it
         dh_t += dh_prev
         da_t *= dh_t
         xp.matmul(da_t, W_hhT, out=dh_prev)
