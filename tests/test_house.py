@@ -361,7 +361,7 @@ def test_make_help_lists_every_verb():
     status, said = make(ROOT, "help")
     verbs = re.findall(r"^\.PHONY: (.*)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)[0].split()
     assert status == 0
-    assert re.findall(r"^make (\w+)", said, re.MULTILINE) == sorted(verbs, key=said.find)
+    assert sorted(re.findall(r"^make (\w+)", said, re.MULTILINE)) == sorted(verbs)
     assert set(re.findall(r"`make (\w+)", (ROOT / "README.md").read_text(encoding="utf-8"))) <= set(verbs)
 
 
