@@ -705,11 +705,8 @@ FREE = {  # what may be done to an argument, and why: (rows, arguments, ways to 
     "answers are ids and float64": ("viterbi|best_path|sample_chain", "log_initial|log_P|start|steps", "precision"),
     "fit hands it to pick_device, where it is called prefer": ("fit", "device", "another word"),
     "weights take the module's precision": (".*load_(arrays|torch_state_dict)", "arrays|state_dict", "precision"),
-    "as in torch NaN flows on: to look would wait for a GPU; fit names the update that first was not finite": (
-        "(RNN|LSTM|GRU|MinGRU|MinLSTM|LRU)(Cell)?.forward.*|.*Attention.forward|CharLM.*|SequenceClassifier.*|[SM]LSTM.*|Captioner.*|which",
-        "x|x_t|state|query|keys|values|source",
-        "nan",
-    ),
+    "the running maximum in a state of the sLSTM starts at minus infinity": ("(RNN|LSTM|GRU)(Cell)?.*|SLSTM.*|CharLM.*", "state", "nan"),
+    "what a mask hides may be anything, NaN too": (".*Attention.forward", "query|keys|values", "nan"),
 }
 
 

@@ -38,7 +38,7 @@ def which(layer, x, lengths=None):
     if not isinstance(layer, Recurrent):
         raise TypeError(f"layer: expected an RNN, LSTM or GRU of rnnlib.nn, got {type(layer).__name__}")
     like = next(layer.parameters()).detach()
-    check_lengths(lengths, *(check_array("x", x, f"B T {layer.D}", like=like, finite=False)[s] for s in "BT"))
+    check_lengths(lengths, *(check_array("x", x, f"B T {layer.D}", like=like)[s] for s in "BT"))
     return ": ".join(layer.choose(x, lengths))
 
 
@@ -104,7 +104,7 @@ class Cell(Module):
         state : as given
         """
         weight = next(self.parameters()).detach()
-        check_array("x_t", x_t, f"B {self.D}", like=weight, finite=False)
+        check_array("x_t", x_t, f"B {self.D}", like=weight)
         state = as_parts(state, self.parts, x_t.shape[0], self.H, weight)
         x_mask, h_mask = self.masks(x_t)
         state = self.advance(self.project(x_t if x_mask is None else x_t * x_mask), state, h_mask)
@@ -219,7 +219,7 @@ class Recurrent(Module):
         weight = next(self.parameters()).detach()
         if isinstance(x, torch.Tensor) and torch.is_autocast_enabled(x.device.type):  # what another layer computed in low precision
             x, state = to_dtype(x, weight.dtype), to_dtype(state, weight.dtype)
-        B, T = (check_array("x", x, f"B T {self.D}", like=weight, finite=False)[s] for s in "BT")
+        B, T = (check_array("x", x, f"B T {self.D}", like=weight)[s] for s in "BT")
         lengths = check_lengths(lengths, B, T)
         if lengths is not None and lengths.min() == T:
             lengths = None

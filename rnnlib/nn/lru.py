@@ -84,9 +84,9 @@ class LRU(Module):
             After each row's last valid step.
         """
         like = self.D.detach()
-        B, T = (check_array("x", x, f"B T {self.E}", like=like, finite=False)[s] for s in "BT")
+        B, T = (check_array("x", x, f"B T {self.E}", like=like)[s] for s in "BT")
         if state is not None:
-            check_array("state", state, f"{B} {self.N}", like=torch.complex(like, like), finite=False)
+            check_array("state", state, f"{B} {self.N}", like=torch.complex(like, like))
         lengths = check_lengths(lengths, B, T)
         names = ("nu", "theta", "gamma", "B_re", "B_im", "C_re", "C_im", "D")
 

@@ -39,9 +39,9 @@ class MinimalLayer(Module):
             After each row's last valid step.
         """
         like = self.b.detach()
-        B, T = (check_array("x", x, f"B T {self.D}", like=like, finite=False)[s] for s in "BT")
+        B, T = (check_array("x", x, f"B T {self.D}", like=like)[s] for s in "BT")
         if state is not None:
-            check_array("state", state, f"{B} {self.H}", like=like, finite=False)
+            check_array("state", state, f"{B} {self.H}", like=like)
         lengths = check_lengths(lengths, B, T)
 
         def forward(x, W_x, b, h_0):

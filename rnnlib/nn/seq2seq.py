@@ -438,12 +438,12 @@ class Captioner(EncoderDecoder):
             Its S = height · width annotations are the regions, row by row.
         state : the decoder's first
         """
-        check_array("source", source, "B C Y X", finite=False)
+        check_array("source", source, "B C Y X")
         if self.cnn is not None:
             with torch.no_grad():
                 source = self.cnn(source)
         name = "source" if self.cnn is None else "feature map of cnn"
-        check_array(name, source, f"B {self.K} Y X", like=self.b_s.detach(), finite=False)
+        check_array(name, source, f"B {self.K} Y X", like=self.b_s.detach())
         annotations = source.flatten(2).transpose(1, 2)
         h_0 = torch.tanh(annotations.mean(1) @ self.W_s + self.b_s)
         return self.decoder.remember(annotations), self.decoder.first_state(h_0)

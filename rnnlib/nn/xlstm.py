@@ -66,7 +66,7 @@ class SLSTM(Module):
         h_seq : tensor of shape (B, T, H)
         state : after the last step
         """
-        B = check_array("x", x, f"B T {self.D}", like=self.b.detach(), finite=False)["B"]
+        B = check_array("x", x, f"B T {self.D}", like=self.b.detach())["B"]
         if state is None:  # nothing written yet: the first input alone sets the scale
             h = x.new_zeros(B, self.H)
             state = h, h, h, torch.full_like(h, -math.inf)
@@ -145,7 +145,7 @@ class MLSTM(Module):
         state : after the last step
             C and n are divided by exp(m), as in the source.
         """
-        B, T = (check_array("x", x, f"B T {self.D}", like=self.b_o.detach(), finite=False)[s] for s in "BT")
+        B, T = (check_array("x", x, f"B T {self.D}", like=self.b_o.detach())[s] for s in "BT")
         C, n, m = self.check_state(state, B)
         q, k, v = x @ self.W_q, x @ self.W_k / math.sqrt(self.H), x @ self.W_v
         log_i, a_f = (x @ self.W_if + self.b_if).unbind(2)  # (B, T)
@@ -171,5 +171,5 @@ class MLSTM(Module):
         if not isinstance(state, (tuple, list)) or len(state) != 3:
             raise TypeError(f"state: expected a tuple (C, n, m), got {type(state).__name__}")
         for name, value, shape in zip("Cnm", state, (f"{B} {H} {H}", f"{B} {H}", f"{B}"), strict=True):
-            check_array(f"state, {name}", value, shape, like=like, finite=False)
+            check_array(f"state, {name}", value, shape, like=like)
         return state
