@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import yaml
 
 MAX_CELL_LINES = 15
-LIBRARIES = {"numpy", "scipy", "matplotlib", "torch", "IPython", "rnnlib"}
+LIBRARIES = {"numpy", "scipy", "sklearn", "matplotlib", "torch", "IPython", "rnnlib"}
 # In this order; a lesson may have more headings between them.
 HEADINGS = (
     "The idea",

@@ -15,7 +15,7 @@ from jupyter_cache.readers import get_reader
 
 READER = {"name": "myst_nb_md", "type": "plugin"}
 PACKAGE = "rnnlib"
-LIBRARIES = ("numpy", "scipy", "torch", "matplotlib", "ipykernel")
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "matplotlib", "ipykernel")
 
 
 def in_toc(root):
