@@ -8,7 +8,7 @@ PORT ?= 8000
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book serve test lint mutants bench lab release collect grade feedback export clean
+.PHONY: help setup book serve test lint mutants claims bench lab release collect grade feedback export clean
 
 help:  ## Show the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -33,6 +33,9 @@ lint: $(ENVIRONMENT)  ## Style and import rules only
 
 mutants: $(ENVIRONMENT)  ## Plant faults in a copy of rnnlib: does a test see each? (ONLY=lstm for some)
 	@$(PY) tests/mutants/run.py $(ONLY)
+
+claims: $(ENVIRONMENT)  ## Measure what the lessons claim over several seeds, where the code changed (LESSON=adding for one)
+	@$(PY) -m tools.claims $(if $(JOBS),--jobs $(JOBS)) $(LESSON)
 
 bench: $(ENVIRONMENT)  ## Measure the claims of speed on this machine
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(PY) "$$script"; done

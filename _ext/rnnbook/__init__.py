@@ -4,9 +4,10 @@
 ``mathjax``   our own copy of MathJax, only on pages with formulas
 ``markup``    small repairs of the theme's HTML
 ``icons``     the icon fonts cut down to the icons in use
+``claims``    directives that show what was measured over several seeds
 """
 
-from rnnbook import icons, markup, mathjax, scripts
+from rnnbook import claims, icons, markup, mathjax, scripts
 
 PAGE_STEPS = (scripts.drop_unused, scripts.defer, mathjax.only_where_needed, markup.name_parts, markup.plain_roles, markup.reach_scrollable)
 
@@ -34,6 +35,7 @@ def _finish(app, error):
 
 
 def setup(app):
+    claims.setup(app)
     app.connect("builder-inited", _polish_each_page)
     app.connect("build-finished", _finish, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,179 @@
+"""Every lesson claims something over several seeds, the stored runs say yes, and the page shows them. (The machinery: tools/claims.py.)"""
+
+import io
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tools import claims, lessons
+
+ROOT = Path(__file__).resolve().parent.parent
+TABLES = claims.read()
+LESSONS = {page.stem: page for page in lessons.lessons(ROOT)}
+PAGE_CLAIM = re.compile(r"^:::\{claim\} (\S+)$", re.MULTILINE)
+ANSWERED = [(name, claim) for name, table in TABLES.items() for claim in table["claims"]]
+
+
+def test_every_lesson_has_claims():
+    assert sorted(TABLES) == sorted(LESSONS), "tests/claims and the lessons of _toc.yml differ"
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_page_shows_its_claims_and_has_one_seed(name):
+    text, table = LESSONS[name].read_text(encoding="utf-8"), TABLES[name]
+    assert ROOT / table["lesson"] == LESSONS[name]
+    assert sorted(PAGE_CLAIM.findall(text)) == sorted(table["claims"]), "the page's {claim} directives and tests/claims differ"
+    assert len(claims.SEED.findall(text)) == 1, "expected one line `seed = 0`: what the runs with other seeds change"
+    assert table["seeds"] >= 3
+    assert ("{alice-table}" in text) >= ("alice" in table)
+
+
+def test_claims_have_one_name_each():
+    names = [claim for _, claim in ANSWERED]
+    assert sorted(set(names)) == sorted(names)
+
+
+@pytest.mark.parametrize(("name", "claim"), ANSWERED)
+def test_stored_runs_say_yes(name, claim):
+    stored = claims.stored(name)
+    assert stored is not None, f"run `make claims LESSON={name}`"
+    assert [run["seed"] for run in stored["runs"]] == list(range(TABLES[name]["seeds"])), f"run `make claims LESSON={name}`"
+    assert claims.true(TABLES[name]["claims"][claim], stored["runs"]), claims.held(TABLES[name]["claims"][claim], stored["runs"])
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_stored_runs_are_of_this_code(name):
+    stored = claims.stored(name)
+    if stored is not None and stored["code"] != claims.code_hash(ROOT / TABLES[name]["lesson"]):
+        pytest.skip(f"the code has changed since {stored['date']}: `make claims LESSON={name}` would tell whether the claims still hold")
+
+
+# --- the machinery, on a lesson of its own ------------------------------------------------------------------------------------
+
+LESSON = """---
+file_format: mystnb
+kernelspec: {display_name: Python 3, name: python3}
+---
+
+# Coin
+
+```{code-cell} python
+from rnnlib.book import glue, source_of
+from rnnlib import viz
+
+seed = 0
+```
+
+```{code-cell} python
+glue("coin-value", seed / 2, ".1f")
+glue("coin-name", "a coin")
+fig, ax = viz.subplots()
+viz.show(fig, alt="nothing")
+assert seed == 0
+```
+"""
+CLAIM = {"says": "small", "holds": "coin_value < 0.9", "shows": {"value": "coin-value"}}
+
+
+@pytest.fixture(scope="module")
+def coin(tmp_path_factory):
+    """A book of one lesson whose number is half its seed, measured over three seeds."""
+    root = tmp_path_factory.mktemp("coin")
+    (root / "chapters").mkdir()
+    (root / "chapters" / "coin.md").write_text(LESSON)
+    said = []
+    with ThreadPoolExecutor(2) as pool:
+        table = {"lesson": "chapters/coin.md", "seeds": 3, "claims": {"a": CLAIM, "b": CLAIM | {"over": 2}}}
+        failed = claims.measure("coin", table, root, pool, said.append)
+    return root, failed, "\n".join(said)
+
+
+def test_a_lesson_is_run_with_each_seed_and_without_its_asserts(coin):
+    root, failed, said = coin
+    stored = claims.stored("coin", root)
+    assert [run["values"] for run in stored["runs"]] == [{"coin-value": k / 2, "coin-name": "a coin"} for k in range(3)]
+    assert failed == ["a"], "the third seed gives 1.0, which is not below 0.9; two of three hold"
+    assert "FAILS (2 of 3): small" in said
+    assert claims.spread("coin-value", stored["runs"]) == (0.5, 0.0, 1.0)
+
+
+@pytest.mark.parametrize(("over", "answer"), [("each", False), (2, True), (3, False), ("mean", True)])
+def test_a_claim_holds_over_each_seed_some_or_the_mean(coin, over, answer):
+    runs = claims.stored("coin", coin[0])["runs"]
+    assert claims.true(CLAIM | {"over": over}, runs) is answer
+
+
+def test_a_condition_on_an_unknown_number_names_those_that_are_glued(coin):
+    with pytest.raises(ValueError, match="'coin_valve' is not defined, but the lesson glues coin_name, coin_value"):
+        claims.held({"holds": "coin_valve < 1"}, claims.stored("coin", coin[0])["runs"])
+
+
+def test_the_hash_follows_the_cells_and_not_the_prose(coin):
+    root = coin[0]
+    page = root / "chapters" / "coin.md"
+    known = claims.stored("coin", root)["code"]
+    try:
+        page.write_text(LESSON.replace("# Coin", "# Coins"))
+        assert claims.code_hash(page, root) == known
+        page.write_text(LESSON.replace("seed / 2", "seed / 3"))
+        assert claims.code_hash(page, root) != known
+    finally:
+        page.write_text(LESSON)
+
+
+# --- the directives, through a strict Sphinx build ----------------------------------------------------------------------------
+
+PAGE = "# Coin\n\n:::{claim} a\n:::\n\n:::{alice-table}\n:::\n"
+CONF = """extensions = ["myst_parser", "claims_only"]
+myst_enable_extensions = ["colon_fence"]
+html_theme = "basic"
+root_doc = "chapters/coin"
+"""
+TOML = (
+    'lesson = "chapters/coin.md"\nseeds = 3\n[claims.a]\nsays = "A coin is small."\nholds = "{holds}"\n'
+    '[claims.a.shows]\n"value" = "coin-value"\n'
+    '[[alice]]\nmodel = "the coin"\nbits = "coin-value"\nseconds = "coin-value"\nparameters = "coin-value"\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("holds", "page", "with_result", "warning"),
+    [
+        ("coin_value < 2", PAGE, True, None),
+        ("coin_value < 0.9", PAGE, True, "claim a is not true: 2 of 3"),
+        ("coin_value < 2", PAGE.replace("} a", "} c"), True, "claim c: there is none of this name"),
+        ("coin_value < 2", PAGE, False, "run make claims LESSON=coin"),
+    ],
+    ids=["true", "false", "unknown", "not measured"],
+)
+def test_the_page_shows_the_spread_or_the_build_stops(coin, tmp_path, monkeypatch, holds, page, with_result, warning):
+    from sphinx.application import Sphinx
+    from sphinx.errors import SphinxError
+
+    (tmp_path / "chapters").mkdir()
+    (tmp_path / "chapters" / "coin.md").write_text(page)
+    (tmp_path / "_toc.yml").write_text("root: chapters/coin\n")
+    (tmp_path / "conf.py").write_text(CONF)
+    (tmp_path / "claims_only.py").write_text("from rnnbook.claims import setup\n")
+    (tmp_path / "tests/claims/results").mkdir(parents=True)
+    (tmp_path / "tests/claims/coin.toml").write_text(TOML.format(holds=holds))
+    if with_result:
+        claims.result_file("coin", tmp_path).write_text(claims.result_file("coin", coin[0]).read_text())
+    monkeypatch.syspath_prepend(tmp_path)
+    said = io.StringIO()
+    app = Sphinx(tmp_path, tmp_path, tmp_path / "out", tmp_path / "tree", "html", status=None, warning=said)
+    try:
+        app.build()
+    except SphinxError as error:
+        said.write(str(error))
+    if warning:
+        assert warning in said.getvalue()
+        return
+    assert said.getvalue() == ""
+    html = re.sub(r"<[^>]+>", " ", (tmp_path / "out/chapters/coin.html").read_text())
+    words = " ".join(html.split())
+    assert "A coin is small. over 3 seeds mean least most value 0.5 0 1 Held by 3 of 3 seeds" in words
+    assert "The code has changed since" in words, "the page of this test has other cells than the lesson that was run"
+    assert "the coin 0.500 0.000 – 1.000 0.5 0.5" in words

@@ -1,0 +1,188 @@
+"""The claims of the lessons, each measured over several seeds and stored with the hash of the code that was run.
+
+python -m tools.claims                 measure the lessons whose code has changed since, or all with --all
+python -m tools.claims adding gates    measure these lessons
+
+A claim stands in ``tests/claims/LESSON.toml``: a sentence, a condition on the numbers that the lesson glues, what the page shows.
+The lesson itself is the experiment: it is run once for each seed, its asserts off and its figures not drawn. The numbers go to
+``tests/claims/results/LESSON.json``; the page's ``{claim}`` directive (``_ext/rnnbook/claims.py``) shows their spread.
+"""
+
+import argparse
+import contextlib
+import datetime
+import hashlib
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
+from statistics import fmean
+
+from tools import lessons
+from tools.build import processors
+from tools.execute import environment
+
+ROOT = Path(__file__).resolve().parent.parent
+SEED = re.compile(r"^seed = 0$", re.MULTILINE)
+NOT_NUMBERS = ("rnnlib/viz/", "rnnlib/book.py")  # what draws a lesson cannot change its numbers
+
+
+def read(root=ROOT):
+    """The claim files as ``{lesson's name: table}``: keys ``lesson``, ``seeds``, ``claims``, perhaps ``alice``."""
+    return {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted((root / "tests/claims").glob("*.toml"))}
+
+
+def result_file(name, root=ROOT):
+    """Where the numbers of a lesson are stored."""
+    return root / "tests/claims/results" / f"{name}.json"
+
+
+def stored(name, root=ROOT):
+    """The stored result of a lesson, or None: keys ``code``, ``date``, ``torch``, ``runs`` (``seed``, ``seconds``, ``values``)."""
+    path = result_file(name, root)
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def code_hash(page, root=ROOT):
+    """SHA-256 over the lesson's cells and the modules under them that can change a number."""
+    cells = lessons.code_cells(page)
+    digest = hashlib.sha256("\n".join(cells).encode())
+    for file in lessons.closure("\n".join(cells), root):
+        name = file.relative_to(root).as_posix()
+        if not name.startswith(NOT_NUMBERS):
+            digest.update(name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _names(values):
+    return {name.replace("-", "_"): value for name, value in values.items()}
+
+
+def means(runs):
+    """The mean over the runs of each glued number."""
+    return {name: fmean(run["values"][name] for run in runs) for name, value in runs[0]["values"].items() if not isinstance(value, str)}
+
+
+def held(claim, runs):
+    """For each run whether the claim's condition holds there; over the means, one answer.
+
+    Raises
+    ------
+    ValueError
+        The condition names a number that the lesson does not glue.
+    """
+    tables = [means(runs)] if claim.get("over") == "mean" else [run["values"] for run in runs]
+    try:
+        return [bool(eval(claim["holds"], {"__builtins__": {"abs": abs, "max": max, "min": min}}, _names(values))) for values in tables]
+    except NameError as error:
+        raise ValueError(f"{claim['holds']}: {error}, but the lesson glues {', '.join(sorted(_names(runs[0]['values'])))}") from None
+
+
+def true(claim, runs):
+    """Whether enough of the runs hold: each one, or as many as ``over`` says."""
+    answers, over = held(claim, runs), claim.get("over", "each")
+    return sum(answers) >= over if isinstance(over, int) else all(answers)
+
+
+def spread(name, runs):
+    """(mean, least, most) over the runs of one glued number."""
+    values = [run["values"][name] for run in runs]
+    return fmean(values), min(values), max(values)
+
+
+# --- measuring ----------------------------------------------------------------------------------------------------------------
+
+
+def run_lesson(page, seed):
+    """Run the lesson's cells in this process with another seed; return what it glued, numbers as numbers."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    from rnnlib import book, viz
+
+    values = {}
+
+    def glue(name, value, fmt=None):
+        values[name] = value.item() if hasattr(value, "item") else value
+
+    book.glue = glue
+    book.source_of = book.note = lambda *arguments, **options: None
+    viz.show = lambda *arguments, **options: pyplot.close("all")
+    space = {"__name__": "__main__"}
+    os.chdir(Path(page).parent)
+    for k, source in enumerate(lessons.code_cells(page)):
+        source = SEED.sub(f"seed = {seed}", source)
+        # optimize=1: an assert that fails under another seed is a finding, not an end
+        exec(compile(source, f"{Path(page).name}, cell {k + 1}", "exec", optimize=1), space)
+    return {name: float(value) if isinstance(value, (bool, int, float)) else value for name, value in values.items()}
+
+
+def run_apart(page, seed, root):
+    """`run_lesson` in a process of its own; a dict with ``seed``, ``seconds`` and ``values``."""
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.claims", "--run", page, str(seed)],
+        cwd=Path(__file__).resolve().parent.parent,
+        capture_output=True,
+        text=True,
+        env=environment(root),
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{lessons.title(page, root)} failed with seed {seed}:\n{done.stderr.strip()[-2000:]}")
+    return {"seed": seed, "seconds": round(time.perf_counter() - start, 1), "values": json.loads(done.stdout)}
+
+
+def measure(name, table, root, pool, say):
+    """Run a lesson under each of its seeds, store the numbers, and return the claims that do not hold."""
+    page = (root / table["lesson"]).resolve()
+    code = code_hash(page, root)
+    runs = list(pool.map(lambda seed: run_apart(page, seed, root), range(table["seeds"])))
+    result = {"lesson": table["lesson"], "code": code, "date": datetime.date.today().isoformat(), "torch": version("torch"), "runs": runs}
+    result_file(name, root).parent.mkdir(parents=True, exist_ok=True)
+    result_file(name, root).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    say(f"{name}: {len(runs)} seeds, {fmean(run['seconds'] for run in runs):.0f} s each")
+    for claim in table["claims"].values():
+        answers = held(claim, runs)
+        say(f"  {'holds' if true(claim, runs) else 'FAILS'} ({sum(answers)} of {len(answers)}): {claim['says']}")
+        for label, glued in claim["shows"].items():
+            say("        {}: {:.4g} ({:.4g} to {:.4g})".format(label, *spread(glued, runs)))
+    return [key for key, claim in table["claims"].items() if not true(claim, runs)]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("only", nargs="*", help="lessons by name, such as adding")
+    parser.add_argument("--all", action="store_true", help="also those whose code has not changed")
+    parser.add_argument("--jobs", type=int, default=None, help="seeds at a time (default: the processors that this process may use)")
+    parser.add_argument("--run", nargs=2, metavar=("PAGE", "SEED"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.run:
+        with contextlib.redirect_stdout(io.StringIO()):
+            values = run_lesson(arguments.run[0], int(arguments.run[1]))
+        json.dump(values, sys.stdout)
+        return 0
+    tables = read()
+    if unknown := set(arguments.only) - set(tables):
+        parser.error(f"expected lessons among {', '.join(tables)}, got {', '.join(sorted(unknown))}")
+    failed = []
+    with ThreadPoolExecutor(arguments.jobs or processors()) as pool:
+        for name, table in tables.items():
+            last = stored(name)
+            fresh = last is not None and last["code"] == code_hash(ROOT / table["lesson"]) and len(last["runs"]) == table["seeds"]
+            if name in arguments.only or (not arguments.only and (arguments.all or not fresh)):
+                failed += measure(name, table, ROOT, pool, lambda text: print(text, flush=True))
+    return print(f"These claims do not hold: {', '.join(failed)}", file=sys.stderr) or 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
