@@ -565,7 +565,10 @@ NN = {
     "PixelRNN": nn_sizes(nn.PixelRNN, height=T, width=S, H=H, levels=3, n_classes=V, cell="gru"),
     "PixelRNN.forward": lambda a: (painter(a).forward, dict(images=ids(a, 3, B, T, S), labels=ids(a, V, B))),
     "PixelRNN.loss": lambda a: (painter(a).loss, dict(images=ids(a, 3, B, T, S), labels=ids(a, V, B))),
-    "PixelRNN.sample": lambda a: (painter(a).sample, dict(n=B, rng=a.rng(), labels=a.ids(V, B), temperature=0.7)),
+    "PixelRNN.sample": lambda a: (
+        painter(a).sample,
+        dict(n=B, rng=a.rng(), labels=a.ids(V, B), temperature=0.7, given=a.ids(3, B, K)),
+    ),
     "SLSTM": nn_sizes(nn.SLSTM, D=D, H=H),
     "MLSTM": nn_sizes(nn.MLSTM, D=D, H=H),
     "SLSTM.forward": lambda a: (

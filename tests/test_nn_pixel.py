@@ -86,6 +86,18 @@ def test_sampling_is_the_models_own_distribution():
     assert (make()(torch.from_numpy(likeliest)).argmax(3).numpy() == likeliest).all()
 
 
+def test_a_given_beginning_stays_and_the_rest_follows_it():
+    model = make(1, 2)
+    given = np.repeat([[0], [1]], 1000, axis=0)
+    images = model.sample(2000, rng=np.random.default_rng(0), given=given)
+    assert (images[:, 0, :1] == given).all()
+    for first in (0, 1):
+        p = model(torch.tensor([[[first, 0]]])).softmax(3)[0, 0, 1, 1].item()
+        assert images[1000 * first : 1000 * first + 1000, 0, 1].mean() == pytest.approx(p, abs=5 * math.sqrt(0.25 / 1000))
+    whole = some_images().flatten(1).numpy()
+    assert (make().sample(B, rng=np.random.default_rng(0), given=whole).reshape(B, -1) == whole).all()
+
+
 def test_it_learns_stripes_of_a_class():
     torch.manual_seed(0)
     model = PixelRNN(3, 4, 10, n_classes=2)
@@ -114,6 +126,9 @@ def test_it_learns_stripes_of_a_class():
         (lambda: make(n_classes=2)(some_images(), torch.full((B,), 2)), ValueError, "labels: expected ids between 0 and 1"),
         (lambda: make().sample(0, rng=np.random.default_rng(0)), ValueError, "n: expected a number >= 1"),
         (lambda: make().sample(2, rng=5), TypeError, r"rng: expected a numpy\.random\.Generator"),
+        (lambda: make().sample(2, rng=np.random.default_rng(0), given=[[0, 2]] * 2), ValueError, "given: expected ids between 0 and 1"),
+        (lambda: make().sample(2, rng=np.random.default_rng(0), given=[[0]]), ValueError, r"given: expected shape \(2, k\), got \(1, 1\)"),
+        (lambda: make().sample(1, rng=np.random.default_rng(0), given=[[0] * 16]), ValueError, "given: expected at most 15 pixels"),
         (lambda: make(n_classes=2).sample(2, rng=np.random.default_rng(0), labels=[0]), ValueError, r"labels: expected shape \(2,\)"),
     ],
 )

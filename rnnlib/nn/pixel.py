@@ -105,7 +105,7 @@ class PixelRNN(Module):
         return N * token_loss(logits.reshape(len(images), N, self.levels), images.reshape(len(images), N))
 
     @torch.no_grad()
-    def sample(self, n, *, rng, labels=None, temperature=1.0):
+    def sample(self, n, *, rng, labels=None, temperature=1.0, given=None):
         """Draw pictures.
 
         Parameters
@@ -116,6 +116,8 @@ class PixelRNN(Module):
             Needed when, and only when, the model has classes.
         temperature : float
             Logits are divided by it.
+        given : int array of shape (n, k), optional
+            The first k pixels of each picture, in rows from the top left; the rest is drawn.
 
         Returns
         -------
@@ -128,6 +130,12 @@ class PixelRNN(Module):
             labels = np.asarray(labels)
             check_ids("labels", labels, str(n), max(self.n_classes, 1))
             labels = torch.from_numpy(labels).to(self.b_y.device)
+        k = 0
+        if given is not None:
+            given = np.asarray(given)
+            k = check_ids("given", given, f"{n} k", self.levels)["k"]
+            if k > self.height * self.width:
+                raise ValueError(f"given: expected at most {self.height * self.width} pixels a picture, got {k}")
         was_training = self.training
         self.eval()
         places, state = self.places(n, labels, self.b_y.device).to(self.b_y.dtype), None
@@ -137,7 +145,7 @@ class PixelRNN(Module):
             before = pixels[:, self.width + t - 1] if t else pixels[:, 0]
             x_t = torch.cat([before, pixels[:, t], places[:, t]], 1)
             h_t, state = self.layer(x_t[:, None], state)
-            images[:, t] = draw(distribution(h_t[:, 0] @ self.W_hy + self.b_y, temperature), rng)
+            images[:, t] = given[:, t] if t < k else draw(distribution(h_t[:, 0] @ self.W_hy + self.b_y, temperature), rng)
             pixels[torch.arange(n), self.width + t, torch.from_numpy(images[:, t])] = 1
         self.train(was_training)
         return images.reshape(n, self.height, self.width)
