@@ -682,6 +682,7 @@ FREE = {  # what may be done to an argument, and why: (rows, arguments, ways to 
     "the sizes of a table are free": ("embedding", "W_e", "size (0|1)"),
     "the size of what attention brings is free": ("(dot|general|additive)_attention|.*Attention.forward", "values", "size 2"),
     "the size of the context is free": ("multi_head_attention", "W_o", "size 1"),
+    "the number of pixels that are given is free": ("PixelRNN.sample", "given", "size 1"),
     "any shape will do": (
         "global_norm|clip_.*|SGD|Adagrad|RMSProp|Adam|one_hot|embedding|split|masked_softmax|dropout",
         "grads|params|ids|data|scores|x",
