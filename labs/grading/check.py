@@ -155,10 +155,13 @@ class Part:
         What the part is worth; the points of its cases must add up to it.
     provided : tuple of str
         Names of the lab's own helpers that the student's code may call.
+    banned : tuple of str
+        Names of library functions that are the answer of this part, such as ``"softmax"``. A helper of the student's own may have
+        such a name.
     """
 
-    def __init__(self, name, points, provided=()):
-        self.name, self.points, self.provided, self.cases = name, points, provided, []
+    def __init__(self, name, points, provided=(), banned=()):
+        self.name, self.points, self.provided, self.banned, self.cases = name, points, provided, banned, []
         self._read = {}  # id of a function -> the forbidden thing that it is made of, or None
 
     def case(self, points, title):
@@ -180,7 +183,9 @@ class Part:
         """
         if id(fn) not in self._read:
             texts = getattr(fn, "student_texts", None)  # where the function itself is out of sight
-            found = forbid.in_function(fn, self.provided) if texts is None else forbid_text.in_texts(texts, fn.name)
+            found = (
+                forbid.in_function(fn, self.provided, self.banned) if texts is None else forbid_text.in_texts(texts, fn.name, self.banned)
+            )
             self._read[id(fn)] = found
         if self._read[id(fn)]:
             raise Wrong(f"your code uses {self._read[id(fn)]}, which does this part's work: write the equation instead")

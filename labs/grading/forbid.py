@@ -30,8 +30,11 @@ def word_of(word):
     return word if word in DETOURS else None
 
 
-def in_function(fn, provided=()):
-    """The first forbidden thing that ``fn`` is made of or reaches, or None. ``provided`` names the lab's own helpers."""
+def in_function(fn, provided=(), banned=()):
+    """The first forbidden thing that ``fn`` is made of or reaches, or None.
+
+    ``provided`` names the lab's own helpers, ``banned`` library functions that are the answer of one part.
+    """
     todo, seen = [fn], set()
     while todo:
         thing = todo.pop()
@@ -39,10 +42,12 @@ def in_function(fn, provided=()):
             continue
         seen.add(id(thing))
         found = _of_object(thing)
+        if not found and getattr(thing, "__name__", None) in banned and getattr(thing, "__module__", None) != fn.__module__:
+            found = thing.__name__  # of a library: a helper of the student's own lives where their function lives
         if found:
             return found
-        if not isinstance(thing, types.FunctionType):
-            continue
+        if not isinstance(thing, types.FunctionType) or (thing.__module__ or "").split(".")[0] in ("numpy", "scipy"):
+            continue  # what NumPy is made of is not the student's doing
         cells = [c.cell_contents for c in thing.__closure__ or () if _filled(c)]
         todo += [*cells, *(thing.__defaults__ or ()), *(thing.__kwdefaults__ or {}).values()]
         for code in _codes(thing.__code__):
@@ -58,7 +63,7 @@ def in_function(fn, provided=()):
                     found = _of_object(value)
                     todo.append(value)
                 else:
-                    found = word_of(word) or {"nn": "torch.nn", "scratch": "rnnlib.scratch"}.get(word)
+                    found = word_of(word) or {"nn": "torch.nn", "scratch": "rnnlib.scratch"}.get(word) or (word if word in banned else None)
                 if found:
                     return found
     return None

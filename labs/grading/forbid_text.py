@@ -7,8 +7,8 @@ from labs.grading.forbid import DETOURS, DIFFERENTIATION, module_of, word_of
 MAGICS = ("run", "load", "py", "python", "system", "sx", "script", "bash", "sh")
 
 
-def in_texts(texts, name):
-    """The first forbidden thing that the function ``name`` is made of, or None.
+def in_texts(texts, name, banned=()):
+    """The first forbidden thing that the function ``name`` is made of, or None. ``banned``: see :func:`labs.grading.forbid.in_function`.
 
     Read are the statements that bind the name, those that bind a name which they mention, and so on: a student may compare with a
     ready-made layer in a cell of their own. Ways round this reading (``exec``, ``importlib``, …) are found wherever they stand.
@@ -23,7 +23,7 @@ def in_texts(texts, name):
         for statement in statements:
             bound = _bound(statement)
             if wanted in bound or "*" in bound:
-                found = _in(statement)
+                found = _in(statement) or _of_library(statement, banned)
                 if found:
                     return found
                 todo += {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
@@ -80,6 +80,16 @@ def _in(statement, only=None):
         for found in _found(node, own):
             if found and (only is None or found in only or found.startswith("the ")):
                 return found
+    return None
+
+
+def _of_library(statement, banned):
+    """The first of the ``banned`` names that a statement takes from a library: imported, or as an attribute."""
+    for node in ast.walk(statement):
+        names = [node.attr] if isinstance(node, ast.Attribute) else [a.name for a in node.names] if isinstance(node, ast.ImportFrom) else []
+        found = next((n for n in names if n in banned), None)
+        if found:
+            return found
     return None
 
 

@@ -258,6 +258,20 @@ def test_what_a_function_is_made_of_is_read():
     assert in_texts([honest], "f") is None and forbid.in_function(space["f"]) is None
 
 
+def test_a_part_bans_the_library_functions_that_answer_it():
+    calls = (
+        "def f(z): return torch.softmax(z, -1)",
+        "from scipy.special import softmax as s\ndef f(z): return s(z)",
+        "s = torch.softmax\ndef f(z): return s(z, 0)",
+    )
+    own = "def softmax(z): return np.exp(z) / np.exp(z).sum()\ndef f(z): return softmax(z)"
+    for text, found in (*((t, "softmax") for t in calls), (own, None)):
+        space = {"np": np, "torch": __import__("torch"), "__name__": "lab"}
+        exec(text, space)
+        assert in_texts([text], "f", ("softmax",)) == found == forbid.in_function(space["f"], banned=("softmax",))
+        assert in_texts([text], "f") is None is forbid.in_function(space["f"])
+
+
 def test_a_student_may_compare_with_a_ready_made_layer_in_a_cell_of_their_own():
     honest = "def f(x): return help_(x)\ndef help_(x): return torch.tanh(x)"
     beside = "reference = torch.nn.RNN(3, 4)\nprint(f(1) - reference(1))"

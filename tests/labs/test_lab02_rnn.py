@@ -1,8 +1,6 @@
 """The hidden tests of lab 2 are themselves tested: planted mistakes lose points with a message that names them, correct variants do not."""
 
-import textwrap
-
-import pytest
+from lab_laws import *  # noqa: F403  (the tests; they read the four names below)
 
 from labs.grading import source, trial
 
@@ -10,7 +8,6 @@ LAB = "lab02_rnn"
 POINTS = dict(
     rnn_step=5.0, rnn_forward=8.0, temporal_affine=7.0, masked_cross_entropy=8.0, embedding_backward=5.0, sample=6.0, bidirectional=5.0
 )
-MODEL = {source.meta(c).get("grade_id"): c.source for c in source.notebook(LAB).cells}
 
 # (part, what the model solution says, what the planted mistake says, words that the message must hold)
 WRONG = {
@@ -154,17 +151,6 @@ WRONG = {
     "autograd": ("masked_cross_entropy", "N = max", "z = torch.tensor(logits, requires_grad=True); N = max", "requires_grad"),
     "a detour": ("rnn_step", "return ", 'exec("pass"); return ', "exec"),
 }
-
-
-@pytest.mark.parametrize("name", WRONG)
-def test_a_planted_mistake_loses_points_and_is_named(name):
-    part, old, new, words = WRONG[name]
-    assert old in MODEL[part], "the model solution has changed: plant the mistake anew"
-    planted = MODEL[part].replace(old, new)
-    t = trial.grade(LAB, {part: planted}, parts=[part])
-    assert t.marks[part] < POINTS[part]
-    assert words in t.messages[part], t.messages[part]
-
 
 RIGHT = {
     "loops": {
@@ -333,39 +319,9 @@ RIGHT = {
 }
 
 
-@pytest.mark.parametrize("name", RIGHT)
-def test_a_correct_but_different_solution_gets_every_point(name):
-    answers = {part: textwrap.dedent(text) for part, text in RIGHT[name].items()}
-    t = trial.grade(LAB, answers, parts=list(answers))
-    for part in answers:
-        assert t.marks[part] == POINTS[part], t.messages[part]
-
-
-def test_the_model_solution_gets_every_point_and_passes_the_visible_checks():
-    for student in ("ada", "bob"):
-        t = trial.grade(LAB, student=student)
-        assert t.marks == POINTS, t.messages
-        assert t.errors == {}
-
-
-def test_the_untouched_release_gets_nothing_and_no_error_of_ours():
-    t = trial.grade(LAB, untouched=True)
-    assert set(t.marks) == set(POINTS) and not any(t.marks.values())
-    assert all("not written yet" in m and "cannot be compared" not in m for m in t.messages.values())
-    assert all("is not written yet" in e for e in t.errors.values()) and len(t.errors) == len(POINTS)
-
-
-def test_a_deleted_or_broken_answer_costs_its_own_part_only():
-    for text in ("", "def rnn_step(:", "raise RuntimeError('half done')"):
-        t = trial.grade(LAB, {"rnn_step": text})
-        assert t.marks == {**POINTS, "rnn_step": 0.0}
-        assert "rnn_step is not there" in t.messages["rnn_step"]
-    t = trial.grade(LAB, {"rnn_forward": MODEL["rnn_forward"].replace("range(T)", "range(T - 1)")})
-    assert t.marks["rnn_forward"] < 8.0 and t.marks == {**POINTS, "rnn_forward": t.marks["rnn_forward"]}
-
-
 def test_every_student_meets_other_numbers_and_a_regrade_the_same(monkeypatch):
-    planted = {"rnn_step": MODEL["rnn_step"].replace("np.tanh", "np.sin")}
+    text = next(c.source for c in source.notebook(LAB).cells if source.meta(c).get("grade_id") == "rnn_step")
+    planted = {"rnn_step": text.replace("np.tanh", "np.sin")}
 
     def said(student):
         return trial.grade(LAB, planted, parts=["rnn_step"], student=student).messages["rnn_step"]
@@ -376,11 +332,7 @@ def test_every_student_meets_other_numbers_and_a_regrade_the_same(monkeypatch):
     assert said("ada") != first
 
 
-def test_points_that_are_printed_are_the_points_that_are_given():
-    cells = source.notebook(LAB).cells
-    graded = {source.meta(c)["grade_id"]: source.meta(c)["points"] for c in cells if source.meta(c).get("grade")}
-    assert {k.removesuffix("_test"): float(v) for k, v in graded.items() if k.endswith("_test")} == POINTS
-    assert sum(graded.values()) == 50 and "| Points | 50: " in cells[0].source
-    for part, points in {**POINTS, "explain": 6}.items():
-        assert f"{part} {points:g}" in cells[0].source
-    assert all(v == 0 for k, v in graded.items() if k.endswith("_check"))
+def test_a_mistake_in_the_last_state_costs_one_case_only():
+    text = next(c.source for c in source.notebook(LAB).cells if source.meta(c).get("grade_id") == "rnn_forward")
+    t = trial.grade(LAB, {"rnn_forward": text.replace("return h_seq, h", "return h_seq, h_seq[:, -1]")}, parts=["rnn_forward"])
+    assert t.marks == {"rnn_forward": 6.0} and "at the last step, which is padding" in t.messages["rnn_forward"]
