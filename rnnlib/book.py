@@ -1,8 +1,12 @@
 """Helpers for lessons. They work with and without myst-nb: in the book, in Jupyter and on Binder."""
 
 import ast
+import base64
 import inspect
+import json
 import textwrap
+
+from rnnlib.checks import check_array
 
 
 def glue(name, value, fmt=None):
@@ -72,6 +76,45 @@ def source_text(function, without_docstring=True):
     module = function.__module__
     place = f"# {module.replace('.', '/')}.py\n" if module.startswith("rnnlib") else ""
     return place + code.strip("\n")
+
+
+def weights(name, symbols, *, W_xh, W_hh, b_h, W_hy, b_y):
+    """Give a trained character RNN to the page, where the figure ``{rnn-writer}`` lets it write.
+
+    Each number is rounded to one of 255 levels, so that the page carries a byte for it.
+
+    Parameters
+    ----------
+    name : str
+        The figure's name for the network, such as ``"char-rnn"``.
+    symbols : sequence of str
+        The alphabet: V characters, in the order of the numbers that stand for them.
+    W_xh : ndarray of shape (V, H)
+    W_hh : ndarray of shape (H, H)
+    b_h : ndarray of shape (H,)
+    W_hy : ndarray of shape (H, V)
+    b_y : ndarray of shape (V,)
+
+    Raises
+    ------
+    ValueError
+        An array has another shape.
+
+    Notes
+    -----
+    Lesson: :ref:`char-rnn`.
+    """
+    from IPython.display import display
+
+    sizes, packed = {"V": len(symbols)}, {}
+    for key, array, shape in (("W_xh", W_xh, "V H"), ("W_hh", W_hh, "H H"), ("b_h", b_h, "H"), ("W_hy", W_hy, "H V"), ("b_y", b_y, "V")):
+        check_array(key, array, shape, sizes=sizes)
+        scale = float(abs(array).max()) / 127 or 1.0
+        packed[key] = {"scale": scale, "int8": base64.b64encode((array / scale).round().astype("int8").tobytes()).decode()}
+    data = json.dumps({"symbols": "".join(symbols), "weights": packed}).replace("<", "\\u003c")
+    text = f"{sum(array.size for array in (W_xh, W_hh, b_h, W_hy, b_y)):,} numbers for the page"
+    html = f'<script type="application/json" class="rnn-weights" data-name="{name}">{data}</script>'
+    display({"text/html": html, "text/plain": text}, raw=True)
 
 
 def note(*sources):

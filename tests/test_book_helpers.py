@@ -113,3 +113,28 @@ def test_note(shown):
     book.note(real, invented)
     ((bundle, _),) = shown
     assert "This page ran on invented data." in bundle["text/html"] and 'class="admonition' in bundle["text/html"]
+
+
+def test_weights_come_out_as_bytes_that_are_near_the_numbers(shown):
+    import base64
+    import json
+    import re
+
+    rng = np.random.default_rng(0)
+    V, H = 3, 4
+    arrays = {"W_xh": rng.normal(size=(V, H)), "W_hh": rng.normal(size=(H, H)), "b_h": np.zeros(H), "W_hy": rng.normal(size=(H, V))}
+    book.weights("small", "a<b", **arrays, b_y=np.ones(V))
+    [(bundle, options)] = shown
+    assert options == {"raw": True} and bundle["text/plain"] == "47 numbers for the page"
+    body = re.fullmatch(r'<script type="application/json" class="rnn-weights" data-name="small">([^<]*)</script>', bundle["text/html"])[1]
+    data = json.loads(body)
+    assert data["symbols"] == "a<b"
+    for name, array in arrays.items():
+        stored = data["weights"][name]
+        near = np.frombuffer(base64.b64decode(stored["int8"]), np.int8).reshape(array.shape) * stored["scale"]
+        assert abs(near - array).max() <= stored["scale"] / 2 + 1e-12
+
+
+def test_weights_refuse_another_shape(shown):
+    with pytest.raises(ValueError, match=r"W_hy: expected shape \(4, 3\), got \(3, 4\)"):
+        book.weights("x", "abc", W_xh=np.ones((3, 4)), W_hh=np.ones((4, 4)), b_h=np.ones(4), W_hy=np.ones((3, 4)), b_y=np.ones(3))

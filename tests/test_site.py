@@ -3,15 +3,20 @@
 `make test` builds the site first. Alone, these tests are skipped where there is none (`make book` makes it).
 """
 
+import base64
+import json
 import re
 import shutil
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 import site_text
 from rnnbook import icons, mathjax, polish, scripts
 
+from rnnlib.scratch.linear import one_hot
+from rnnlib.scratch.rnn import rnn_forward
 from tools import lessons
 from tools.serve import server
 
@@ -242,6 +247,49 @@ def test_page_works_without_a_network_and_fits_a_phone(visit, name, theme):
     assert axe_faults(page, None if theme == "light" else ["color-contrast"]) == []
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390, "wider than a phone"
+
+
+@needs_site
+@needs_browser
+def test_the_network_in_the_page_is_the_one_of_the_lesson(visit):
+    """Its logits in the browser are those of `rnn_forward` with the published weights; it writes, pauses and steps."""
+    page, wrong = visit("chapters/index.html")
+    page.wait_for_selector("rnn-writer .rnn-state rect")
+    page.click("rnn-writer .rnn-play")  # it writes by itself: pause
+    assert page.inner_text("rnn-writer .rnn-play") == "Write"
+    inside = """text => { const net = document.querySelector('rnn-writer').network; net.reset();
+                for (const c of text) net.step(net.symbols.indexOf(c)); return [Array.from(net.logits()), net.symbols.join('')]; }"""
+    text = "The Queen said: "
+    logits, symbols = page.evaluate(inside, text)
+    script = (HTML / "_static/rnn-writer/char-rnn.js").read_text(encoding="utf-8")
+    stored = json.loads(script[script.index("] = ") + 4 :].rstrip(";\n"))["weights"]
+    sizes = {"V": len(symbols), "H": page.evaluate("document.querySelector('rnn-writer').network.H")}
+    arrays = {}
+    for key, shape in {"W_xh": "VH", "W_hh": "HH", "b_h": "H", "W_hy": "HV", "b_y": "V"}.items():
+        levels = np.frombuffer(base64.b64decode(stored[key]["int8"]), np.int8)
+        arrays[key] = levels.reshape([sizes[letter] for letter in shape]) * stored[key]["scale"]
+    ids = np.array([[symbols.index(character) for character in text]])
+    h_seq = rnn_forward(one_hot(ids, sizes["V"], dtype=np.float64), arrays["W_xh"], arrays["W_hh"], arrays["b_h"])[0]
+    assert np.abs(h_seq[0, -1] @ arrays["W_hy"] + arrays["b_y"] - logits).max() < 1e-4  # the browser computes in float32
+    before = page.inner_text("rnn-writer .rnn-text")
+    page.click("rnn-writer .rnn-one")
+    assert page.inner_text("rnn-writer .rnn-text") != before
+    page.click("rnn-writer .rnn-again")
+    assert page.inner_text("rnn-writer .rnn-text").strip() == "Alice"
+    assert wrong == []
+
+
+@needs_site
+def test_a_page_does_not_carry_the_weights_of_its_network():
+    assert "rnn-weights" not in built("chapters/02_rnn/characters.html")
+    assert "writer.js" in built("chapters/02_rnn/characters.html")
+    assert "writer.js" not in built("chapters/glossary.html")
+
+
+@needs_site
+def test_the_index_leads_to_lessons():
+    """A word of the glossary has the glossary's own entry and those of the pages that link it."""
+    assert len(re.findall(r'href="chapters/[^"]*#index-hidden-state"', built("genindex.html"))) >= 1
 
 
 @needs_site

@@ -5,11 +5,21 @@
 ``markup``    small repairs of the theme's HTML
 ``icons``     the icon fonts cut down to the icons in use
 ``claims``    directives that show what was measured over several seeds
+``writer``    a trained network that writes in the page
+``index``     the index, from the words of the glossary
 """
 
-from rnnbook import claims, icons, markup, mathjax, scripts
+from rnnbook import claims, icons, index, markup, mathjax, scripts, writer
 
-PAGE_STEPS = (scripts.drop_unused, scripts.defer, mathjax.only_where_needed, markup.name_parts, markup.plain_roles, markup.reach_scrollable)
+PAGE_STEPS = (
+    scripts.drop_unused,
+    scripts.defer,
+    mathjax.only_where_needed,
+    markup.name_parts,
+    markup.plain_roles,
+    markup.reach_scrollable,
+    writer.load_where_needed,
+)
 
 
 def polish(html):
@@ -30,12 +40,15 @@ def _polish_each_page(app):
 def _finish(app, error):
     if error is None and app.builder.format == "html":
         mathjax.copy_to(app.outdir)
+        writer.publish(app.outdir)
         icons.subset_fonts(app.outdir)
         scripts.drop_unused_files(app.outdir)
 
 
 def setup(app):
     claims.setup(app)
+    writer.setup(app)
+    index.setup(app)
     app.connect("builder-inited", _polish_each_page)
     app.connect("build-finished", _finish, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

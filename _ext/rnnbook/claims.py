@@ -4,8 +4,10 @@ A claim without a stored run, or one that the stored runs contradict, is a warni
 """
 
 from pathlib import Path
+from typing import ClassVar
 
 from docutils import nodes
+from docutils.parsers.rst import directives
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
@@ -72,7 +74,9 @@ class ClaimDirective(SphinxDirective):
 
 
 class AliceTable(SphinxDirective):
-    """``:::{alice-table}``: bits per character of *Alice* for each model up to this page, in reading order."""
+    """``:::{alice-table}``: bits per character of *Alice* for each model up to this page, in reading order; ``:all:`` for all."""
+
+    option_spec: ClassVar = {"all": directives.flag}
 
     def run(self):
         root = Path(self.env.srcdir)
@@ -81,7 +85,7 @@ class AliceTable(SphinxDirective):
         known = claims.read(root)
         entries = {(root / known[name]["lesson"]).resolve(): (name, known[name]["alice"]) for name in known if "alice" in known[name]}
         rows = []
-        for path in order[: order.index(page) + 1]:
+        for path in order if "all" in self.options else order[: order.index(page) + 1]:
             name, models = entries.get(path, (None, []))
             stored = claims.stored(name, root) if name else None
             if stored is None:
