@@ -11,8 +11,9 @@ import sys
 import types
 
 MODULES = ("rnnlib.scratch", "rnnlib.nn", "torch.nn", "torch.autograd", "torch.func", "torch._VF", "torch._C", "torch.ops", "torch.jit")
-CALLS = ("rnn_tanh", "rnn_relu", "rnn_tanh_cell", "rnn_relu_cell", "lstm_cell", "gru_cell")
+CALLS = ("rnn_tanh", "rnn_relu", "rnn_tanh_cell", "rnn_relu_cell", "lstm_cell", "gru_cell", "quantized_lstm_cell", "quantized_gru_cell")
 DIFFERENTIATION = ("backward", "requires_grad", "requires_grad_", "_VF", "_C")
+ATTRIBUTES = {"nn": "torch.nn", "scratch": "rnnlib.scratch", "autograd": "torch.autograd", "func": "torch.func"}
 SHELL = ("run_cell", "run_code", "run_cell_magic", "user_ns", "safe_execfile")
 _BUILTIN_DETOURS = ("exec", "eval", "__import__", "globals", "_getframe")
 DETOURS = (*SHELL, *_BUILTIN_DETOURS, "importlib", "ctypes", "modules", "__globals__", "f_globals")
@@ -63,7 +64,7 @@ def in_function(fn, provided=(), banned=()):
                     found = _of_object(value)
                     todo.append(value)
                 else:
-                    found = word_of(word) or {"nn": "torch.nn", "scratch": "rnnlib.scratch"}.get(word) or (word if word in banned else None)
+                    found = word_of(word) or ATTRIBUTES.get(word) or (word if word in banned else None)
                 if found:
                     return found
     return None
