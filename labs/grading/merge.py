@@ -12,6 +12,8 @@ from labs.grading.journal import write_whole
 def merge(course, lab, results):
     """Write the results of a lab. Writing the same results again changes nothing; marks that a person gave are kept.
 
+    A person is asked to look again only where the answer, or what the tests say of it, has changed since they gave their mark.
+
     Parameters
     ----------
     course : Course
@@ -43,13 +45,25 @@ def _one(book, utils, course, lab, result):
     submission = book.update_or_create_submission(lab, student, **when)
     cells = {c.metadata.nbgrader.grade_id: c for c in nbformat.from_dict(json.loads(result["notebook"])).cells if "nbgrader" in c.metadata}
     notebook = next(n for n in submission.notebooks if n.name == lab)
+    answers = _answers(course.folder("autograded", lab, student) / f"{lab}.ipynb")
     for row in notebook.grades:
-        cell = cells[row.name]
+        cell, before = cells[row.name], row.auto_score
         row.auto_score = result["marks"][row.name] if row.name in result["marks"] else utils.determine_grade(cell)[0]
-        row.needs_manual_grade = row.manual_score is not None or row.auto_score is None
+        if row.manual_score is None:
+            row.needs_manual_grade = row.auto_score is None
+        elif row.auto_score != before or (row.auto_score is None and cell.source != answers.get(row.name)):
+            row.needs_manual_grade = True
     for row in notebook.comments:
         untouched = cells[row.name].metadata.nbgrader.get("checksum") == utils.compute_checksum(cells[row.name])
         row.auto_comment = "No response." if untouched else None
+
+
+def _answers(path):
+    """The text of every named cell of the notebook that was graded before."""
+    if not path.exists():
+        return {}
+    cells = json.loads(path.read_text())["cells"]
+    return {c["metadata"]["nbgrader"]["grade_id"]: "".join(c["source"]) for c in cells if "nbgrader" in c["metadata"]}
 
 
 def _files(course, lab, result):

@@ -84,14 +84,14 @@ def test_the_journal_finds_what_it_kept_and_forgives_torn_files(tmp_path):
 # --- a whole class, killed
 
 
-def start(*words):
+def start(*words, python=("-m", "labs.grading")):
     env = {**os.environ, "PYTHONWARNINGS": "ignore", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "labs.grading", *map(str, words)]
+    command = [sys.executable, *python, *map(str, words)]
     return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
 
 
-def run(*words):
-    process = start(*words)
+def run(*words, **how):
+    process = start(*words, **how)
     said, _ = process.communicate(timeout=600)
     assert process.returncode == 0, said
     return said
@@ -171,4 +171,34 @@ def test_a_changed_submission_is_graded_again_and_a_persons_marks_stay(course):
     path = course / "submitted" / "s00" / LAB / f"{LAB}.ipynb"
     path.write_text(path.read_text().replace(" + b_h)", ")"))
     said = run("grade", "--lab", "2", "--course", course, "--quiet")
-    assert said.startswith("s00: 45 points") and "s01" not in said
+    assert said.startswith("s00: 45 of 50 points\n") and "s01" not in said, (
+        "the explanation is the one they read"
+    )
+    path.write_text(path.read_text().replace("The one who divides by B", "He who divides by B"))
+    assert "s00: 45 of 50 points   a person has to look" in run("grade", "--lab", "2", "--course", course, "--quiet")
+
+
+CORRECTED = """
+import sys
+from labs.grading import __main__, source
+notebook = source.notebook
+def corrected(lab):  # the case "the bias alone" of rnn_step forgives every result
+    nb = notebook(lab)
+    cell = next(c for c in nb.cells if source.meta(c).get("grade_id") == "rnn_step_test")
+    line = next(t for t in cell.source.split("\\n") if "h_t with x_t = 0 and h_prev = 0" in t)
+    cell.source = cell.source.replace(line, "    _part.call(rnn_step, *a)")
+    return nb
+source.notebook = corrected
+sys.exit(__main__.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+def test_a_corrected_hidden_test_changes_the_marks_that_it_is_about_and_nothing_else(course):
+    run("grade", "--lab", "2", "--course", course, "--quiet")
+    before = marks(course)
+    said = run("grade", "--lab", "2", "--course", course, "--quiet", python=("-c", CORRECTED))
+    assert all(f"{s}: " in said for s in STUDENTS), "everybody is graded again, with the numbers that they had"
+    wrong = {s for s, name, score, _ in before if name == "rnn_step_test" and score < 5}
+    assert {"s01", "s03"} <= wrong and "s02" not in wrong
+    assert marks(course) == [(s, n, x + (n == "rnn_step_test" and s in wrong) if x is not None else x, p) for s, n, x, p in before]
