@@ -8,7 +8,7 @@ PORT ?= 8000
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book serve test lint mutants claims bench lab release collect grade feedback export clean
+.PHONY: help setup book pdf serve test lint mutants claims bench lab release collect grade feedback export report similar clean
 
 help:  ## Show the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -20,6 +20,9 @@ $(ENVIRONMENT): requirements.txt pyproject.toml
 
 book: $(ENVIRONMENT)  ## Run the lessons that changed and build the site
 	@$(PY) -m tools.build $(if $(JOBS),--jobs $(JOBS))
+
+pdf: book  ## The book as one PDF (needs xelatex and latexmk)
+	@$(PY) -m tools.pdf
 
 serve: $(ENVIRONMENT)  ## Read the built book at http://localhost:8000 (PORT=8001 for another port)
 	@$(PY) -m tools.serve --port $(PORT)
@@ -60,6 +63,12 @@ feedback: $(ENVIRONMENT)  ## Teachers: write a page for each student (N=2)
 
 export: $(ENVIRONMENT)  ## Teachers: write the grades as CSV (N=2)
 	@$(PY) -m labs.grading export $(LAB)
+
+report: $(ENVIRONMENT)  ## Teachers: write a page with the state of the grading (N=2)
+	@$(PY) -m labs.grading report $(LAB)
+
+similar: $(ENVIRONMENT)  ## Teachers: write a page of submissions that resemble each other (N=2)
+	@$(PY) -m labs.grading similar $(LAB)
 
 clean:  ## Remove what was built; .venv stays
 	rm -rf _build

@@ -41,3 +41,11 @@ c.GenerateFeedback.preprocessors = [
     "labs.grading.safe.SafePage",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
+
+# Late: a share of the score for each day begun, after some minutes of grace. The due date is set by `release --due` or in Formgrader.
+c.AssignLatePenalties.plugin_class = "labs.grading.late.PerDay"
+c.PerDay.percent_per_day = 0.0
+c.PerDay.grace_minutes = 10.0
+
+# A gradebook on PostgreSQL instead of the file gradebook.db:
+# c.CourseDirectory.db_url = "postgresql+psycopg://user:password@host/rnn"

@@ -17,8 +17,10 @@ def build(course, lab):
     return path
 
 
-def release(course, lab):
+def release(course, lab, due=None):
     """Build, let nbgrader make the student version, look that nothing hidden is left in it, and return its path.
+
+    ``due`` is when it has to be handed in, such as ``2027-01-15 23:59 Europe/Berlin`` (nbgrader's form; UTC without a zone).
 
     Raises
     ------
@@ -35,6 +37,15 @@ def release(course, lab):
     if left:
         path.unlink()
         raise RoadError(f"the release of {lab} was taken back, it still held: " + "; ".join(left[:5]))
+    if due:
+        from nbgrader.utils import parse_utc
+
+        try:
+            when = parse_utc(due)
+        except (ValueError, OverflowError):
+            raise RoadError(f"due: expected a date such as 2027-01-15 23:59 Europe/Berlin, got {due!r}") from None
+        with course.book() as book:
+            book.update_or_create_assignment(lab, duedate=when)
     return path
 
 

@@ -7,6 +7,7 @@ import pathlib
 import re
 import shutil
 import stat
+import tempfile
 import zipfile
 
 MAX_FILE, MAX_MEMBERS = 20_000_000, 2000
@@ -24,14 +25,14 @@ class Collected:
 
 
 def collect(course, lab, folder=None, force=False):
-    """Take every ``STUDENT.zip``, ``STUDENT_labNN_topic.zip`` or ``STUDENT.ipynb`` of a folder.
+    """Take every ``STUDENT.zip``, ``STUDENT_labNN_topic.zip`` or ``STUDENT.ipynb`` of a folder, or all that a platform packed into one zip.
 
     Parameters
     ----------
     course : Course
     lab : str
     folder : path, optional
-        Default ``downloaded/LAB/archive`` in the course.
+        A folder, or a platform's zip (see :mod:`labs.grading.lms`). Default ``downloaded/LAB/archive`` in the course.
     force : bool
         Replace what was collected before; else a student who has a submission keeps it.
 
@@ -41,9 +42,19 @@ def collect(course, lab, folder=None, force=False):
         In the order of the students.
     """
     folder = pathlib.Path(folder) if folder else course.root / "downloaded" / lab / "archive"
+    if folder.is_file():
+        from labs.grading.lms import unpack
+
+        with tempfile.TemporaryDirectory() as unpacked:
+            notes = unpack(folder, lab, unpacked)
+            return _collect(course, lab, pathlib.Path(unpacked), force, notes)
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}: put the downloads there, one zip a student, or use --from")
-    done = []
+    return _collect(course, lab, folder, force, {})
+
+
+def _collect(course, lab, folder, force, notes):
+    done = [Collected("", name, note) for name, note in notes.items() if not (folder / name).exists()]
     for path in sorted(folder.iterdir()):
         found = _STUDENT.match(path.stem)
         if path.suffix not in (".zip", ".ipynb") or not found:
@@ -56,7 +67,7 @@ def collect(course, lab, folder=None, force=False):
             continue
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)
-        problem = _take(path, target / f"{lab}.ipynb")
+        problem = "; ".join(filter(None, [notes.get(path.name, ""), _take(path, target / f"{lab}.ipynb")]))
         if problem:
             (target / PROBLEM).write_text(problem)
         stamp = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC)

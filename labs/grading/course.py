@@ -1,6 +1,7 @@
 """A course folder: where the source, the release, submissions, marks and feedback of its labs lie."""
 
 import contextlib
+import functools
 import logging
 import os
 import pathlib
@@ -27,10 +28,11 @@ class Course:
         """Where the engine keeps its own files."""
         return self.root / "work"
 
-    @property
+    @functools.cached_property
     def gradebook(self):
-        """The address of nbgrader's database."""
-        return f"sqlite:///{self.root / 'gradebook.db'}"
+        """The address of nbgrader's database: what ``nbgrader_config.py`` says, else the file ``gradebook.db`` of this course."""
+        with self._config() as config:
+            return str(config.CourseDirectory.get("db_url", f"sqlite:///{self.root / 'gradebook.db'}"))
 
     def folder(self, step, lab, student="."):
         """The folder of a lab at one step of the road."""
@@ -70,7 +72,7 @@ class Course:
         """
         from nbgrader.api import Gradebook
 
-        if not (self.root / "gradebook.db").exists():
+        if self.gradebook.startswith("sqlite:///") and not pathlib.Path(self.gradebook.removeprefix("sqlite:///")).exists():
             raise FileNotFoundError(f"there is no gradebook in {self.root}: run  python -m labs.grading release")
         return Gradebook(self.gradebook)
 
@@ -78,12 +80,8 @@ class Course:
     def nbgrader(self, **folders):
         """nbgrader's own interface on this course; ``folders`` renames a step's folder (``submitted="work/clean"``)."""
         from nbgrader.apps.api import NbGraderAPI
-        from traitlets.config.loader import PyFileConfigLoader
 
-        here, env = os.getcwd(), dict(os.environ)
-        os.chdir(self.root)
-        try:
-            config = PyFileConfigLoader("nbgrader_config.py", path=str(self.root)).load_config()
+        with self._config() as config:
             config.CourseDirectory.root = str(self.root)
             config.CourseDirectory.db_url = self.gradebook
             for step, folder in folders.items():
@@ -91,6 +89,16 @@ class Course:
             api = NbGraderAPI(config=config)
             api.log_level = logging.WARNING
             yield api
+
+    @contextlib.contextmanager
+    def _config(self):
+        """The settings of ``nbgrader_config.py``, read in this course's folder; what they do to the environment ends with the ``with``."""
+        from traitlets.config.loader import PyFileConfigLoader
+
+        here, env = os.getcwd(), dict(os.environ)
+        os.chdir(self.root)
+        try:
+            yield PyFileConfigLoader("nbgrader_config.py", path=str(self.root)).load_config()
         finally:
             os.chdir(here)
             os.environ.clear()

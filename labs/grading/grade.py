@@ -1,7 +1,6 @@
 """Collected submissions → marks in nbgrader's gradebook, by nbgrader itself: one kernel a student, one student after another."""
 
 import dataclasses
-import json
 import shutil
 
 import nbformat
@@ -13,12 +12,13 @@ from labs.grading.normalise import normalise
 
 @dataclasses.dataclass
 class Graded:
-    """What became of one submission: its automatic score, whether a person must look, and notes for staff and student."""
+    """What became of one submission: its score, whether a person must look, notes for staff and student, the most one can reach."""
 
     student: str
     score: float | None
     needs_person: bool
     notes: list
+    max_score: float | None = None
 
 
 def grade(course, lab, students=None, force=False, progress=True):
@@ -52,9 +52,8 @@ def _one(course, api, lab, student, released):
         nb, _ = normalise(released, original / "nothing was handed in")
         nb.cells[0].source = "**This notebook stopped the grader.** A person will look at it."
         result = _autograde(course, api, lab, student, nb)
-    score, person = _marks(course, lab, student)
-    _write_notes(course, lab, student, notes)
-    return Graded(student, score if result["success"] else None, person or not result["success"], notes)
+    score, most, person = _marks(course, lab, student)
+    return Graded(student, score if result["success"] else None, person or not result["success"], notes, most)
 
 
 def _autograde(course, api, lab, student, nb):
@@ -78,11 +77,5 @@ def _marks(course, lab, student):
         try:
             submission = book.find_submission(lab, student)
         except MissingEntry:
-            return None, True
-        return submission.score, bool(submission.needs_manual_grade)
-
-
-def _write_notes(course, lab, student, notes):
-    path = course.work / "notes" / lab / f"{student}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(notes, indent=1))
+            return None, None, True
+        return submission.score, submission.max_score, bool(submission.needs_manual_grade)

@@ -19,12 +19,13 @@ class Unreadable(Exception):
     """The submitted file is not a notebook; the text says why."""
 
 
-def read_cells(path):
-    """The cells of a submitted file as a list of (type, grade_id or None, text).
+def read_file(path):
+    """The bytes of a submitted file.
 
     Raises
     ------
     Unreadable
+        It is missing, too large, or no regular file.
     """
     try:
         info = os.lstat(path)
@@ -35,7 +36,17 @@ def read_cells(path):
     if info.st_size > MAX_BYTES:
         raise Unreadable(f"the submitted notebook is too large ({info.st_size / 1e6:.0f} MB, at most {MAX_BYTES / 1e6:.0f} MB)")
     with open(path, "rb") as file:
-        raw = file.read()
+        return file.read()
+
+
+def cells_in(raw):
+    """The cells in the bytes of a submitted file as a list of (type, grade_id or None, text).
+
+    Raises
+    ------
+    Unreadable
+        The bytes are not a notebook.
+    """
     if not raw.strip():
         raise Unreadable("the submitted file is empty")
     try:
@@ -46,6 +57,11 @@ def read_cells(path):
     if not cells:
         raise Unreadable("the submitted file is not a notebook (it has no cells)")
     return cells
+
+
+def read_cells(path):
+    """`cells_in` of `read_file`."""
+    return cells_in(read_file(path))
 
 
 def _text(raw):

@@ -2,7 +2,9 @@
 
 import json
 import os
+import pathlib
 import select
+import shutil
 import socket
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from labs.grading.check import StudentError, Wrong
 from labs.grading.sandbox import Unsafe
 from labs.grading.wire import Refused, decode, encode
 
+_PREFIX = "zygote-"  # of a warm process's folder; then the number of the grader's process
 MAX_REPLY = 64_000_000
 
 
@@ -22,10 +25,17 @@ class Gone(Wrong):
 
 
 class Zygote:
-    """A warm process of our own (see :mod:`labs.grading.zygote`); ends with this one, or at :meth:`close`."""
+    """A warm process of our own (see :mod:`labs.grading.zygote`); ends with this one, or at :meth:`close`.
 
-    def __init__(self):
-        self.folder = tempfile.TemporaryDirectory(prefix="zygote-")
+    Parameters
+    ----------
+    memory : int
+        Bytes that all processes of one submission may hold together.
+    """
+
+    def __init__(self, memory=6 << 30):
+        _sweep()
+        self.folder = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-")
         os.chmod(self.folder.name, 0o711)  # a locked-in child that is nobody must be able to reach its box
         self.box = os.path.join(self.folder.name, "box")
         os.mkdir(self.box)
@@ -33,7 +43,7 @@ class Zygote:
         self.socket = os.path.join(self.folder.name, "socket")
         env = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "LC_ALL")}
         env |= {"MPLCONFIGDIR": self.folder.name, "PYTHONPATH": str(source.LABS.parent), "PYTHONWARNINGS": "ignore"}
-        command = [sys.executable, "-m", "labs.grading.zygote", json.dumps({"socket": self.socket})]
+        command = [sys.executable, "-m", "labs.grading.zygote", json.dumps({"socket": self.socket, "memory": memory})]
         self.errors = open(os.path.join(self.folder.name, "errors"), "w+")  # noqa: SIM115  read when it does not start
         quiet = {"stdout": subprocess.DEVNULL, "stderr": self.errors}
         self.process = subprocess.Popen(command, cwd=self.folder.name, env=env, stdin=subprocess.PIPE, start_new_session=True, **quiet)
@@ -64,6 +74,14 @@ class Zygote:
             self.process.wait()
         self.errors.close()
         self.folder.cleanup()
+
+
+def _sweep():
+    """Remove the folders of graders that were killed."""
+    for folder in pathlib.Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if owner.isdecimal() and not os.path.exists(f"/proc/{owner}") and folder.stat().st_uid == os.getuid():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class Session:

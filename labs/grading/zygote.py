@@ -1,10 +1,12 @@
 """A warm process that forks one child a submission, so that nobody waits for numpy, torch and matplotlib to load.
 
 A client connects to its UNIX socket and talks to the child on that connection; hanging up kills the child and all that it started.
+So does holding more memory than a submission may, counted over all its processes: a limit of the kernel's bounds each one only.
 The server must have one thread: it imports libraries and runs nothing. It holds no secret: its environment is empty, and
 nbgrader, the gradebook and the hidden tests are never loaded here.
 """
 
+import contextlib
 import gc
 import importlib
 import json
@@ -14,6 +16,9 @@ import select
 import signal
 import socket
 import sys
+import time
+
+import psutil
 
 from labs.grading import sandbox
 
@@ -35,6 +40,9 @@ MODULES = (
     "PIL.PngImagePlugin",
     "labs.grading.child",
 )
+
+
+LOOK_EVERY = 200  # milliseconds
 
 
 def warm(modules=MODULES):
@@ -59,8 +67,30 @@ def warm(modules=MODULES):
     gc.freeze()
 
 
-def serve(path, modules=MODULES):
-    """Warm up, listen at ``path``, and fork a child for each connection, until the process that started us is gone."""
+def memory_of(pid):
+    """Bytes that a process and all that it started hold for themselves; what they share with the warm process is not theirs."""
+    total, found = 0, []
+    with contextlib.suppress(psutil.Error):
+        first = psutil.Process(pid)
+        found = [first, *first.children(recursive=True)]
+    for process in found:
+        with contextlib.suppress(psutil.Error, OSError):
+            total += process.memory_full_info().uss
+    return total
+
+
+def serve(path, memory, modules=MODULES):
+    """Warm up, listen at ``path``, and fork a child for each connection, until the process that started us is gone.
+
+    Parameters
+    ----------
+    path : str
+        Where the socket is made.
+    memory : int
+        Bytes that all processes of one submission may hold together.
+    modules : sequence of str
+        What to import.
+    """
     sandbox.open_the_way()
     warm(modules)
     server = socket.socket(socket.AF_UNIX)
@@ -70,9 +100,16 @@ def serve(path, modules=MODULES):
     poll = select.poll()
     poll.register(server, select.POLLIN)
     poll.register(0, select.POLLHUP)  # our standard input is a pipe from the grader: it closes when the grader is gone
+    looked = 0.0
     connections, children = {}, {}  # connection fd -> (socket, pid); pidfd -> connection fd
     while True:
-        for fd, _ in poll.poll():
+        ready = poll.poll(LOOK_EVERY if connections else None)
+        if connections and time.monotonic() - looked > LOOK_EVERY / 1000:
+            looked = time.monotonic()
+            for _, pid in connections.values():
+                if memory_of(pid) > memory:
+                    _kill(pid)
+        for fd, _ in ready:
             if fd == 0:
                 for _, pid in connections.values():
                     _kill(pid)
@@ -135,4 +172,4 @@ def _child(connection):
 
 if __name__ == "__main__":
     settings = json.loads(sys.argv[1])
-    serve(settings["socket"])
+    serve(settings["socket"], settings["memory"])

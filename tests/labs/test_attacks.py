@@ -14,7 +14,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from labs.grading import sandbox, source, trusted
 from labs.grading.normalise import rebuild
 from labs.grading.sandbox import Unsafe
-from labs.grading.session import Session, Zygote
+from labs.grading.session import Gone, Session, Zygote
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is made of Linux's own means")
 ORACLE = "ORACLE-31415"  # stands in the hidden tests only
@@ -142,6 +142,19 @@ FORGED = {
         "        except OSError: pass\n    return x"
     ),
     "a reply that is not JSON": "import os\ndef double(x):\n    for fd in range(3, 64):\n        try: os.write(fd, b'garbage' + bytes([10]))\n        except OSError: pass\n    return x",
+    "an array that overrides NumPy's functions": (
+        "class A(np.ndarray):\n    def __array_function__(self, *a, **k): return np.zeros(5)\n    tobytes = lambda s, *a: bytes(40)\ndef double(x): return x.view(A)"
+    ),
+    "a float that is any number": "class F(float):\n    __eq__ = lambda s, o: True\n    __sub__ = __rsub__ = lambda s, o: 0.0\ndef double(x): return F(1)",
+    "a list that is any length": "class L(list):\n    __len__ = lambda s: 5\n    __iter__ = lambda s: iter([0.0] * 5)\ndef double(x): return L()",
+    "a dictionary that has every key": "class D(dict):\n    __missing__ = lambda s, k: 0.0\ndef double(x): return D()",
+    "modules replaced": "import sys, types\nfor n in list(sys.modules):\n    if n.startswith('labs') or n == 'json': sys.modules[n] = types.ModuleType(n)\n" + WRONG,
+    "the encoder replaced": "from labs.grading import wire, child\nwire.encode = child.encode = lambda v: {'a': ['<f8', [5], 'A' * 56]}\n" + WRONG,
+    "equality of arrays replaced": "import builtins\nbuiltins.abs = builtins.max = lambda *a, **k: 0\nnp.abs = np.isclose = lambda *a, **k: 0\n" + WRONG,
+    "a thread that changes the argument later": (
+        "import threading, time\ndef double(x):\n    def later():\n        time.sleep(0.05); x[:] = 0\n    threading.Thread(target=later, daemon=True).start()\n    return x"
+    ),
+    "a file that was written in a cell": "open('sitecustomize.py', 'w').write('print(4.0)')\nimport sys; sys.path.insert(0, '.')\n" + WRONG,
     "a reply that is too deep": "import os\ndef double(x):\n    for fd in range(3, 64):\n        try: os.write(fd, b'[' * 100000 + bytes([10]))\n        except OSError: pass\n    return x",
 }
 
@@ -180,6 +193,11 @@ LEAKS = {
     "ptrace": "import ctypes\nprint('TRACED' if ctypes.CDLL(None).ptrace(16, 1, 0, 0) == 0 else 'refused')",
     "a new namespace": "import ctypes\nprint('UNSHARED' if ctypes.CDLL(None).unshare(0x10000000) == 0 else 'refused')",
     "a mount": "import ctypes\nprint('MOUNTED' if ctypes.CDLL(None).mount(b'none', b'/tmp', b'tmpfs', 0, None) == 0 else 'refused')",
+    "the library's own answer": reads(f"{ROOT}/rnnlib/scratch/rnn.py") + "try:\n    import rnnlib.scratch.rnn; print('CONNECTED')\nexcept Exception as e: print('refused')",
+    "open descriptors": "import os\nfor fd in range(3, 64):\n    try: print(os.read(fd, 10**6)) if os.fstat(fd).st_mode & 0o170000 == 0o100000 else None\n    except OSError: pass",
+    "a link to another's work": "import os\ntry: os.symlink('/etc/shadow', 'me'); print(open('me').read())\nexcept OSError: print('refused')",
+    "a server of its own": "import socket\ns = socket.socket(socket.AF_INET) if False else None\ntry: socket.socket(socket.AF_INET).listen(); print('CONNECTED')\nexcept OSError: print('refused')",
+    "the kernel's keys": "import ctypes\nprint('TRACED' if ctypes.CDLL(None).syscall(250, 0, -3, 1) > 0 else 'refused')",
     "setuid": "import os\ntry: os.setuid(0); print('BECAME ROOT')\nexcept OSError: print('refused')",
 }
 
@@ -236,6 +254,12 @@ STOPPERS = {
     "one large array": "a = np.ones(10**10)",
     "processes": "import os\nfor _ in range(10**4):\n    try:\n        if os.fork() == 0:\n            while True: pass\n    except OSError: break",
     "a child that stays": "import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(1000)",
+    "memory of many processes": (
+        "import os, time\nfor _ in range(8):\n    if os.fork() == 0:\n        a = bytearray(200 << 20)\n        a[::4096] = b'x' * len(a[::4096])\n        time.sleep(1000)\ntime.sleep(1000)"
+    ),
+    "a signal handler": "import signal\nfor n in range(1, 32):\n    try: signal.signal(n, lambda *a: None)\n    except (OSError, ValueError): pass\nwhile True: pass",
+    "a fork that forks": "import os\nwhile True:\n    try:\n        if os.fork(): os._exit(0)\n    except OSError: pass",
+    "a name that lies about its size": "class A:\n    __repr__ = lambda s: 'x' * 10**9\nA()",
     "threads": "import threading, time\ntry:\n    for _ in range(10**4): threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()\nexcept RuntimeError: pass",
     "a full disk": "with open('big', 'wb') as f:\n    while True: f.write(bytes(10**7))",
     "many files": "for i in range(10**6): open(str(i), 'w').close()",
@@ -259,6 +283,37 @@ def test_nothing_stops_the_run(zygote, name):
     assert len(result["notebook"]) < 3_000_000
     nbformat.validate(nbformat.from_dict(json.loads(result["notebook"])))
     assert grade(zygote, "def double(x):\n    return 2 * x")["marks"]["double_test"] == 4.0, "the next student is graded as ever"
+
+
+def test_all_processes_of_a_submission_together_may_hold_so_much_memory_and_no_more():
+    greedy = STOPPERS["memory of many processes"].replace("range(8)", "range(4)")
+    zygote = Zygote(memory=400 << 20).wait()
+    try:
+        began = time.monotonic()
+        session = Session(zygote, seconds=60)
+        with pytest.raises(Gone, match="the process stopped"):
+            session.cell(greedy)
+        assert time.monotonic() - began < 30, "stopped by the memory, not by the clock"
+        end = time.monotonic() + 10
+        while children(zygote.process.pid) and time.monotonic() < end:
+            time.sleep(0.05)
+        assert children(zygote.process.pid) == []
+        modest = Session(zygote, seconds=60)
+        assert modest.cell("a = bytearray(100 << 20)")["ok"] is True
+        modest.close()
+    finally:
+        zygote.close()
+
+
+def test_the_folder_of_a_grader_that_was_killed_is_swept(tmp_path, monkeypatch):
+    import tempfile
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    gone, ours = tmp_path / "zygote-999999999-abc", tmp_path / f"zygote-{os.getpid()}-abc"
+    for folder in (gone, ours, tmp_path / "zygote-notes"):
+        folder.mkdir()
+    Zygote().close()
+    assert not gone.exists() and ours.exists() and (tmp_path / "zygote-notes").exists()
 
 
 def test_pages_that_staff_open_are_inert(zygote):

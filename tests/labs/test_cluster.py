@@ -1,0 +1,125 @@
+"""The same grades on a Dask cluster, also when a worker is killed, and in a gradebook on PostgreSQL."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import nbformat
+import pytest
+
+from labs.grading import engine, source
+from labs.grading.build import release
+from labs.grading.course import Course
+from labs.grading.feedback import export
+from labs.grading.sandbox import Unsafe
+
+LAB = "lab02_rnn"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+STUDENTS = {f"s{k}": 40.0 if k % 2 else 44.0 for k in range(6)}  # every second one has a mistake in rnn_step
+
+
+def class_in(course):
+    """A released lab and six submissions."""
+    released = nbformat.read(release(course, LAB), 4)
+    model = {source.meta(c).get("grade_id"): c.source for c in source.notebook(LAB).cells}
+    for k, student in enumerate(STUDENTS):
+        for cell in released.cells:
+            if source.meta(cell).get("solution"):
+                cell.source = model[source.meta(cell)["grade_id"]].replace(" + b_h)", ")" if k % 2 else " + b_h)")
+        folder = course.folder("submitted", LAB, student)
+        folder.mkdir(parents=True)
+        nbformat.write(released, folder / f"{LAB}.ipynb")
+    return course
+
+
+def program(*words):
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen([sys.executable, "-m", *map(str, words)], cwd=ROOT, env=env, start_new_session=True, **quiet)
+
+
+@pytest.fixture
+def scheduler(tmp_path):
+    """A real scheduler and two workers on this machine; gives its address and the workers' processes."""
+    note = tmp_path / "scheduler.json"
+    started = [program("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", 0, "--no-dashboard", "--scheduler-file", note)]
+    end = time.monotonic() + 60
+    while not note.exists() or not note.read_text().endswith("}"):
+        assert time.monotonic() < end, "the scheduler did not start"
+        time.sleep(0.1)
+    address = json.loads(note.read_text())["address"]
+    for _ in range(2):
+        words = ("--nthreads", 1, "--no-nanny", "--no-dashboard", "--local-directory", tmp_path)
+        started.append(program("distributed.cli.dask_worker", address, *words))
+    yield address, started[1:]
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+    for process in started:
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of dask's own event loop, when a worker dies
+def test_a_cluster_gives_the_same_grades_even_if_a_worker_is_killed(tmp_path, scheduler, monkeypatch):
+    address, workers = scheduler
+    course = class_in(Course(tmp_path / "course"))
+    put, finished = engine.Journal.put, []
+
+    def kill_one_after_the_first(self, student, version, result, merged=False):
+        put(self, student, version, result, merged)
+        if not merged:
+            finished.append(student)
+        if len(finished) == 1 and workers[0].poll() is None:
+            os.killpg(workers[0].pid, signal.SIGKILL)
+            workers[0].wait()
+
+    monkeypatch.setattr(engine.Journal, "put", kill_one_after_the_first)
+    try:
+        graded = engine.grade(course, LAB, progress=False, cluster=address)
+    except Unsafe as missing:
+        pytest.skip(f"this machine cannot lock a process in: {missing}")
+    assert workers[0].poll() is not None and workers[1].poll() is None
+    assert sorted(finished) == sorted(STUDENTS), "each one once"
+    assert {g.student: g.score for g in graded} == STUDENTS
+    again = engine.grade(course, LAB, force=True, progress=False, workers=1)
+    assert {g.student: (g.score, g.notes) for g in again} == {g.student: (g.score, g.notes) for g in graded}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_gradebook_on_postgresql(tmp_path, monkeypatch):
+    pgserver = pytest.importorskip("pgserver", reason="pgserver has no build for this Python")
+    psycopg = pytest.importorskip("psycopg")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    folder = pathlib.Path("/tmp") / f"pg-{os.getpid()}"  # a socket's path must be short
+    server = pgserver.get_server(folder, cleanup_mode="delete")
+    try:
+        url = server.get_uri()
+        root = tmp_path / "course"
+        root.mkdir()
+        settings = f"c = get_config()\nload_subconfig('nbgrader_config.py', path={str(source.LABS)!r})\n"
+        settings += f"c.CourseDirectory.db_url = {url.replace('postgresql://', 'postgresql+psycopg://')!r}\n"
+        (root / "nbgrader_config.py").write_text(settings)
+        course = class_in(Course(root))
+        try:
+            graded = engine.grade(course, LAB, progress=False, workers=1)
+        except Unsafe as missing:
+            pytest.skip(f"this machine cannot lock a process in: {missing}")
+        assert {g.student: g.score for g in graded} == STUDENTS
+        assert not (root / "gradebook.db").exists()
+        with psycopg.connect(url) as db:
+            rows = db.execute("select count(*), sum(auto_score) from grade").fetchone()
+        assert rows == (15 * len(STUDENTS), sum(STUDENTS.values()))
+        assert engine.grade(course, LAB, progress=False, workers=1) == [], "nothing is graded twice"
+        assert export(course, LAB).read_text().count(LAB) == len(STUDENTS)
+    finally:
+        server.cleanup()

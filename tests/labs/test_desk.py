@@ -1,0 +1,253 @@
+"""The instructor's desk: downloads of a platform, late penalties, the report, similar submissions, tables of grades."""
+
+import csv
+import datetime
+import json
+import zipfile
+
+import nbformat
+import pytest
+
+from labs.grading import lms, source
+from labs.grading.__main__ import main
+from labs.grading.collect import PROBLEM, collect
+from labs.grading.course import Course
+from labs.grading.feedback import export, export_to
+from labs.grading.late import PerDay
+from labs.grading.merge import merge
+from labs.grading.report import facts, report
+from labs.grading.similarity import similarity
+
+LAB = "lab02_rnn"
+POINTS = 44.0  # by tests; the explanation is a person's
+
+
+def write_zip(path, members):
+    with zipfile.ZipFile(path, "w") as z:
+        for name, content in members.items():
+            info = zipfile.ZipInfo(name, date_time=(2026, 11, 3, 10, 20, 30))
+            z.writestr(info, content)
+    return path
+
+
+# --- downloads
+
+CANVAS = {
+    "doejane_4711_900_lab02_rnn.ipynb": "first",
+    "doejane_4711_901_lab02_rnn-1.ipynb": "second",
+    "mllerjrgen_LATE_4712_902_my homework.ipynb": "late",
+    "roe_4713_903_lab02_rnn.zip": "no zip at all",
+    "noise_4714_904_photo.png": "x",
+    "../../evil_4715_905_lab02_rnn.ipynb": "x",
+}
+MOODLE = {
+    "Jane Doe_4711_assignsubmission_file_/lab02_rnn.ipynb": "first",
+    "Jürgen Müller_4712_assignsubmission_file_/lab02_rnn.ipynb": "second",
+    "Jürgen Müller_4712_assignsubmission_file_/notes.ipynb": "not the lab",
+    "Roe_4713_assignsubmission_file_lab02_rnn.ipynb": "flat",
+    "readme.txt": "x",
+}
+
+
+def test_a_zip_of_canvas_is_taken_apart_by_name(tmp_path):
+    course = Course(tmp_path / "course")
+    done = {c.student or c.origin: c.problem for c in collect(course, LAB, write_zip(tmp_path / "all.zip", CANVAS))}
+    assert course.students(LAB) == ["doejane-4711", "mllerjrgen-4712", "roe-4713"]
+    assert (course.folder("submitted", LAB, "doejane-4711") / f"{LAB}.ipynb").read_text() == "second"
+    stamp = (course.folder("submitted", LAB, "doejane-4711") / "timestamp.txt").read_text()
+    local = datetime.datetime(2026, 11, 3, 10, 20, 30).astimezone(datetime.UTC)
+    assert stamp == local.strftime("%Y-%m-%d %H:%M:%S UTC")
+    assert done["mllerjrgen-4712"] == (course.folder("submitted", LAB, "mllerjrgen-4712") / PROBLEM).read_text()
+    assert "late" in done["mllerjrgen-4712"] and "zip cannot be read" in done["roe-4713"]
+    assert "skipped" in done["noise_4714_904_photo.png"] and "skipped" in done["../../evil_4715_905_lab02_rnn.ipynb"]
+    assert not list(tmp_path.glob("**/evil*"))
+
+
+def test_a_zip_of_moodle_is_taken_apart_by_name(tmp_path):
+    course = Course(tmp_path / "course")
+    collect(course, LAB, write_zip(tmp_path / "all.zip", MOODLE))
+    assert course.students(LAB) == ["janedoe-4711", "jurgenmuller-4712", "roe-4713"]
+    assert (course.folder("submitted", LAB, "jurgenmuller-4712") / f"{LAB}.ipynb").read_text() == "second"
+
+
+def test_what_is_no_platforms_zip_is_refused_by_name(tmp_path, monkeypatch):
+    course = Course(tmp_path / "course")
+    (tmp_path / "all.zip").write_text("PK but no")
+    with pytest.raises(ValueError, match=r"all.zip: expected a platform's zip"):
+        collect(course, LAB, tmp_path / "all.zip")
+    monkeypatch.setattr(lms, "MAX_TOTAL", 8)
+    with pytest.raises(ValueError, match="GiB of submissions"):
+        collect(course, LAB, write_zip(tmp_path / "all.zip", MOODLE))
+    monkeypatch.setattr(lms, "MAX_MEMBERS", 3)
+    with pytest.raises(ValueError, match="at most 3 files, got 5"):
+        collect(course, LAB, tmp_path / "all.zip")
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as z:
+        z.writestr("a_1_2_lab02_rnn.ipynb", bytes(30_000_000))
+    monkeypatch.undo()
+    [done] = collect(course, LAB, tmp_path / "bomb.zip")
+    assert done.student == "a-1" and "larger than 20 MB" in done.problem
+
+
+# --- late
+
+
+@pytest.mark.parametrize(("hours", "penalty"), [(0.1, None), (1, 4.0), (24, 4.0), (25, 8.0), (24 * 400, 40.0)])
+def test_a_day_begun_costs_its_share_and_never_more_than_the_score(hours, penalty):
+    rule = PerDay(percent_per_day=10.0, grace_minutes=10.0)
+    assert rule.late_submission_penalty("s", 40.0, hours * 3600.0) == penalty
+    assert PerDay().late_submission_penalty("s", 40.0, hours * 3600.0) is None, "no penalty unless the course sets one"
+
+
+# --- a graded class
+
+
+def result(released, student, lost=(), note=None, answer="h = 1"):
+    """What the engine gives for a submission: full marks but for the parts in ``lost``."""
+    nb = nbformat.from_dict(json.loads(json.dumps(released)))
+    marks = {}
+    for cell in nb.cells:
+        meta = source.meta(cell)
+        name = meta.get("grade_id")
+        if meta.get("solution") and cell.cell_type == "code":
+            cell.source = answer
+        if meta.get("grade") and cell.cell_type == "code" and not meta.get("solution"):
+            marks[name] = 0.0 if name in lost else float(meta["points"])
+            why = "  [lost] <b>the mean</b>: 0 of 2\n         h: off by 0.123 <script>alert(1)</script>"
+            said = f"{name}: 0 of 5 points\n{why if name in lost else '  [ ok ] all: 2 of 2'}\n"
+            cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=said)]
+        if name == "explain":
+            cell.source = "my words"
+    if note:
+        nb.cells.insert(0, nbformat.v4.new_markdown_cell(f"**About the file**\n\n- {note}", id="about-this-file"))
+    return {"student": student, "marks": marks, "notes": [note] if note else [], "notebook": json.dumps(nb), "layers": {}, "seconds": 1.0}
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """Four students: all points; one part lost, twice; a file with a note, two days late. A fifth handed in and is not graded."""
+    root = tmp_path_factory.mktemp("desk")
+    config = f"c = get_config()\nload_subconfig('nbgrader_config.py', path={str(source.LABS)!r})\nc.PerDay.percent_per_day = 10.0\n"
+    (root / "nbgrader_config.py").write_text(config)
+    course = Course(root)
+    assert main(["release", "--lab", "2", "--course", str(root), "--due", "2026-11-01 12:00 UTC"]) == 0
+    released = nbformat.read(course.released(LAB), 4)
+    for student in ("ada-1", "bob-2", "cy-3", "dot-4", "eve-5"):
+        folder = course.folder("submitted", LAB, student)
+        folder.mkdir(parents=True)
+        day = 3 if student == "dot-4" else 1
+        (folder / "timestamp.txt").write_text(f"2026-11-0{day} 11:00:00 UTC")
+    results = [
+        result(released, "ada-1"),
+        result(released, "bob-2", {"rnn_step_test"}),
+        result(released, "cy-3", {"rnn_step_test"}),
+        result(released, "dot-4", note="<script>alert(2)</script> the file was in latin-1"),
+    ]
+    merge(course, LAB, results)
+    return course
+
+
+def test_the_report_tells_progress_questions_failing_checks_and_who_needs_a_person(course):
+    found = facts(course, LAB)
+    assert (found["graded"], found["handed_in"], found["not_graded"]) == (4, 5, ["eve-5"])
+    step = next(q for q in found["questions"] if q["name"] == "rnn_step")
+    assert step["full"] == 0.5 and step["mean"] == step["points"] / 2
+    assert [b["count"] for b in step["bins"]] == [2] + [0] * 8 + [2]
+    [failing] = found["failing"]
+    assert failing == {"part": "rnn_step", "title": "<b>the mean</b>", "why": "h: off by … <script>alert(…)</script>", "count": 2}
+    assert [s["id"] for s in found["persons"]] == ["dot-4", "ada-1", "bob-2", "cy-3"], "a note first, then all who explained something"
+    assert all(s["waits"] == ["explain"] for s in found["persons"])
+    dot = found["persons"][0]
+    assert dot["late"] == pytest.approx(0.2 * POINTS) and dot["score"] == pytest.approx(0.8 * POINTS)
+    html = report(course, LAB).read_text()
+    assert "<script" not in html and "&lt;script&gt;alert(2)" in html and "4 of 5 submissions are graded" in html
+    assert "default-src 'none'" in html
+
+
+def test_the_csv_says_what_to_know_of_a_grade(course):
+    with open(export(course, LAB), newline="") as file:
+        rows = {row["student_id"]: row for row in csv.DictReader(file)}
+    assert float(rows["dot-4"]["score"]) == pytest.approx(0.8 * POINTS) and float(rows["ada-1"]["score"]) == POINTS
+    assert rows["ada-1"]["note"] == "a person has to look; those points count 0 until then"
+    assert rows["dot-4"]["note"].endswith("the file was in latin-1")
+
+
+CANVAS_TABLE = """\ufeffStudent,ID,SIS User ID,SIS Login ID,Section,lab02_rnn (77),Quiz (78)
+    Points Possible,,,,,50,10
+"Doe, Ada",1,u1,ada,A,,3
+"Roe, Bob",2,u2,bob,A,12,4
+"Poe, Zoe",9,u9,zoe,A,,5
+"""
+MOODLE_TABLE = """Identifier,Full name,Email address,Status,Grade,Maximum Grade,Grade can be changed,Feedback comments
+Participant 1,Ada Doe,a@x,Submitted,,100.00,Yes,
+Participant 2,Bob Roe,b@x,Submitted,,100.00,Yes,"=1+1"
+"""
+
+
+def rows_of(path):
+    with open(path, newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_the_tables_of_canvas_and_moodle_are_filled_by_number(course, tmp_path):
+    (tmp_path / "canvas.csv").write_text(CANVAS_TABLE, encoding="utf-8")
+    path, missing, waiting = export_to(course, LAB, "canvas", tmp_path / "canvas.csv")
+    rows = rows_of(path)
+    assert rows[0] == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "lab02_rnn (77)"], "no other column is uploaded"
+    assert [row[-1] for row in rows[1:]] == ["50", "44", "39", ""]
+    assert missing == ["cy-3", "dot-4"] and waiting == ["ada-1", "bob-2", "cy-3", "dot-4"]
+    (tmp_path / "moodle.csv").write_text(MOODLE_TABLE)
+    path, missing, _ = export_to(course, LAB, "moodle", tmp_path / "moodle.csv")
+    assert [row[4] for row in rows_of(path)] == ["Grade", "88", "78"], "on the platform's scale of 100"
+    (tmp_path / "other.csv").write_text("Name,Mark\nx,1\n")
+    for platform, word in (("canvas", "a column ID"), ("moodle", "a column Identifier")):
+        with pytest.raises(ValueError, match=word):
+            export_to(course, LAB, platform, tmp_path / "other.csv")
+    (tmp_path / "twice.csv").write_text("ID,lab02_rnn (1),lab02_rnn again\n")
+    with pytest.raises(ValueError, match="expected one column with lab02_rnn in its title, got 2"):
+        export_to(course, LAB, "canvas", tmp_path / "twice.csv")
+
+
+LONG = """
+def rnn_step(x_t, h_prev, W_xh, W_hh, b_h):
+    weighted = x_t @ W_xh
+    for row in range(h_prev.shape[0]):
+        weighted[row] = weighted[row] + h_prev[row] @ W_hh + b_h
+    return np.tanh(weighted)
+"""
+OTHER = """
+def rnn_step(x_t, h_prev, W_xh, W_hh, b_h):
+    both = np.concatenate([x_t, h_prev], axis=1)
+    stacked = np.vstack([W_xh, W_hh])
+    result = np.empty_like(h_prev)
+    np.tanh(np.einsum("bd,dh->bh", both, stacked) + b_h[None], out=result)
+    return result
+"""
+
+
+def test_a_copy_with_other_names_is_found_and_the_release_is_not_held_against_anybody(course, tmp_path):
+    released = nbformat.read(course.released(LAB), 4)
+    renamed = LONG.replace("weighted", "z").replace("row", "i") + "    # <script>alert(3)</script>\n"
+    for student, answer in (("ada-1", LONG), ("bob-2", renamed), ("cy-3", OTHER), ("dot-4", None)):
+        nb = nbformat.from_dict(json.loads(json.dumps(released)))
+        for cell in nb.cells:
+            if source.meta(cell).get("grade_id") == "rnn_step" and answer:
+                cell.source = answer
+        nbformat.write(nb, course.folder("submitted", LAB, student) / f"{LAB}.ipynb")
+    page, pairs = similarity(course, LAB, 0.6, tmp_path / "page.html")
+    assert [set(students) for _, *students in pairs] == [{"ada-1", "bob-2"}], "dot-4 wrote nothing, eve-5 has no file, cy-3 wrote another"
+    html = page.read_text()
+    assert "ada-1 and bob-2" in html and "highlight-red" in html and str(tmp_path.parent) not in html
+    assert "<script" not in html and "&lt;script&gt;alert(3)" in html and "default-src 'none'" in html
+
+
+def test_the_command_line_of_the_desk(course, capsys, tmp_path):
+    def said(*words, status=0):
+        assert main([*words, "--lab", "2", "--course", str(course.root)]) == status
+        out = capsys.readouterr()
+        return out.out + out.err
+
+    assert said("report").strip().endswith(f"{LAB}.html")
+    (tmp_path / "canvas.csv").write_text(CANVAS_TABLE, encoding="utf-8")
+    text = said("export", "--canvas", str(tmp_path / "canvas.csv"))
+    assert "Not in the table: cy-3, dot-4" in text and "Not final, a person has to look: ada-1, bob-2, cy-3, dot-4" in text
+    assert "expected a date such as" in said("release", "--due", "the day after", status=1)
