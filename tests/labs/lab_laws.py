@@ -14,6 +14,8 @@ import pytest
 
 from labs.grading import source, trial
 
+FORBIDDEN = "which does this part's work: write the equation instead"
+
 
 def pytest_generate_tests(metafunc):
     for table in ("wrong", "right"):
@@ -46,13 +48,16 @@ def test_a_planted_mistake_loses_points_and_is_named(lab, wrong):
     assert t.marks[part] < lab.POINTS[part]
     assert words is None or words in t.messages[part], t.messages[part]
     assert "cannot be compared" not in t.messages[part]
+    if FORBIDDEN in t.messages[part]:  # the reader of texts, which the locked grader uses, finds it too
+        assert FORBIDDEN in trial.grade(lab.LAB, {part: planted}, parts=[part], remote=True).messages[part]
 
 
 def test_a_correct_but_different_solution_gets_every_point(lab, right):
     given = answers(lab.RIGHT[right])
-    t = trial.grade(lab.LAB, given, parts=list(given))
-    for part in given:
-        assert t.marks[part] == lab.POINTS[part], t.messages[part]
+    for remote in (False, True):
+        t = trial.grade(lab.LAB, given, parts=list(given), remote=remote)
+        for part in given:
+            assert t.marks[part] == lab.POINTS[part], t.messages[part]
 
 
 def test_enough_is_planted_and_nearly_every_mistake_is_named(lab):
@@ -64,8 +69,8 @@ def test_enough_is_planted_and_nearly_every_mistake_is_named(lab):
 
 
 def test_the_model_solution_gets_every_point_and_passes_the_visible_checks(lab):
-    for student in ("ada", "bob", "cleo"):
-        t = trial.grade(lab.LAB, student=student)
+    for student, remote in (("ada", False), ("bob", True), ("cleo", True)):
+        t = trial.grade(lab.LAB, student=student, remote=remote)
         assert t.marks == lab.POINTS, t.messages
         assert t.errors == {}
 
