@@ -19,6 +19,7 @@ from rnnlib.arrays import is_tensor, to_numpy
 from rnnlib.gradcheck import check_gradients, complex_step
 from rnnlib.scratch import (
     attention,
+    bleu,
     bptt,
     clip,
     decode,
@@ -36,6 +37,7 @@ from rnnlib.scratch import (
     ngram,
     optim,
     penalty,
+    positions,
     reservoir,
     rnn,
     scan,
@@ -365,6 +367,8 @@ SCRATCH = {
     "omega_penalty": lambda a: (penalty.omega_penalty, dict(delta=a(B, T, H), h_seq=a(B, T, H), W_hh=a(H, H), activation="tanh")),
     "check_gradients": lambda a: (check_gradients, gradient_call(a) | dict(eps=1e-5, samples=3)),
     "complex_step": lambda a: (complex_step, gradient_call(a)),
+    "bleu": lambda a: (bleu.bleu, dict(texts=[["a", "b"]], references=[[["a", "c"]]], order=1)),
+    "sinusoids": lambda a: (positions.sinusoids, dict(T=T, E=4)),
 }
 
 
@@ -396,6 +400,7 @@ DATA = {
     "moving_shapes": lambda a: (data.moving_shapes, dict(B=B, T=T, rng=a.rng(), size=12, noise=0.1)),
     "mackey_glass": lambda a: (data.mackey_glass, dict(n=5, tau=1.0, rng=a.rng(), step=0.5)),
     "strokes": lambda a: (data.strokes, dict(n=3, T=T, rng=a.rng())),
+    "stroke_nats": lambda a: (data.stroke_nats, dict(x=data.strokes(3, T, a.rng())[0].astype(a.dtype))),
     "split_pairs": lambda a: (data.split_pairs, dict(pairs=[(str(k), "b") for k in range(20)], rng=a.rng())),
     "load_text": lambda a: (data.load_text, dict(name="alice", offline=True)),
     "archive": lambda a: (data.archive, dict(name="JapaneseVowels", offline=True)),
@@ -497,6 +502,10 @@ def window_lm(a):
     return a.module(nn.WindowLM, V, 4, E, H)
 
 
+def transformer_lm(a):
+    return a.module(nn.TransformerLM, V, 4, 2, 1, 3 * T)
+
+
 def ids(a, below, *shape):
     return t(a.ids(below, *shape))
 
@@ -569,6 +578,12 @@ NN = {
         painter(a).sample,
         dict(n=B, rng=a.rng(), labels=a.ids(V, B), temperature=0.7, given=a.ids(3, B, K)),
     ),
+    "StrokeRNN": nn_sizes(nn.StrokeRNN, H=H, M=K, cell="gru"),
+    "StrokeRNN.forward": lambda a: (a.module(nn.StrokeRNN, H, K).forward, dict(x=t(a(B, T, 3)))),
+    "StrokeRNN.parts": lambda a: (a.module(nn.StrokeRNN, H, K).parts, dict(outputs=t(a(B, T, 6 * K + 1)))),
+    "StrokeRNN.nats": lambda a: (a.module(nn.StrokeRNN, H, K).nats, dict(x=t(a(B, T, 3)))),
+    "StrokeRNN.loss": lambda a: (a.module(nn.StrokeRNN, H, K).loss, dict(x=t(a(B, T, 3)))),
+    "StrokeRNN.sample": lambda a: (a.module(nn.StrokeRNN, H, K).sample, dict(n=B, T=T, rng=a.rng(), bias=0.5)),
     "SLSTM": nn_sizes(nn.SLSTM, D=D, H=H),
     "MLSTM": nn_sizes(nn.MLSTM, D=D, H=H),
     "SLSTM.forward": lambda a: (
@@ -588,6 +603,16 @@ NN = {
     ),
     "nn.Reservoir.generate": lambda a: (nn_echo(a).generate, dict(T=T, state=t(a(B, N)))),
     **dict(minimal_rows()),
+    "TransformerBlock": nn_sizes(nn.TransformerBlock, E=4, n_heads=2),
+    "TransformerBlock.forward": lambda a: (a.module(nn.TransformerBlock, 4, 2).forward, dict(x=t(a(B, T, 4)), mask=t(a.mask(B, T, T)))),
+    "TransformerLM": nn_sizes(nn.TransformerLM, V=V, E=4, n_heads=2, num_layers=1, N=T),
+    **{
+        f"TransformerLM.{name}": lambda a, name=name: (
+            getattr(transformer_lm(a), name),
+            dict(ids=ids(a, V, B, T), state=ids(a, V, B, 3)),
+        )
+        for name in ("forward", "look")
+    },
     "WindowLM.sample": lambda a: (window_lm(a).sample, dict(prompt=a.ids(V, 5), length=T, rng=a.rng())),
 }
 
@@ -663,10 +688,11 @@ FREE = {  # what may be done to an argument, and why: (rows, arguments, ways to 
     "the number of steps is free": (
         "(rnn|lstm|gru|bidirectional|stack|min_gru|min_lstm|lru)_forward|bptt.run|full|checkpointed|truncated(_windows)?|rtrl|jacobians"
         "|variational_dropout, mask|score|(nn.)?Reservoir.*|(RNN|LSTM|GRU|MinGRU|MinLSTM|LRU|SLSTM|MLSTM|CharLM|WindowLM).*"
-        "|(SequenceClassifier|Seq2Seq|Captioner).*|which",
+        "|Transformer(Block|LM).*|(SequenceClassifier|Seq2Seq|Captioner).*|which",
         "x|ids|source|target",
         "size 1",
     ),
+    "the length of a past is free": ("TransformerLM.*", "state", "size 1"),
     "the length of a text is free": ("NGram.*|.*LM.(bits|sample)|Vocabulary.decode|char_batches", "ids|context|prompt", "size 0"),
     "the batch is free": (
         "length_mask|distribution|Captioner.encode|Seq2Seq.(encode|greedy|beam)",
@@ -682,6 +708,7 @@ FREE = {  # what may be done to an argument, and why: (rows, arguments, ways to 
     "the sizes of a table are free": ("embedding", "W_e", "size (0|1)"),
     "the size of what attention brings is free": ("(dot|general|additive)_attention|.*Attention.forward", "values", "size 2"),
     "the size of the context is free": ("multi_head_attention", "W_o", "size 1"),
+    "lines and steps are free": ("StrokeRNN.*|stroke_nats", "x|outputs", "size [01]"),
     "the number of pixels that are given is free": ("PixelRNN.sample", "given", "size 1"),
     "any shape will do": (
         "global_norm|clip_.*|SGD|Adagrad|RMSProp|Adam|one_hot|embedding|split|masked_softmax|dropout",
@@ -850,9 +877,10 @@ def test_the_layout_of_an_argument_changes_nothing(row, change):
 
 DOUBLE = {  # rows whose answer does not take the precision of the arguments, and why
     "distribution|score|(Seq2Seq.)?beam|viterbi|product_norms|memory_capacity|stationary|NGram.*": "probabilities and logarithms: float64",
+    "stroke_nats": "nats: float64",
     "check_gradients|complex_step": "float32 differences are mostly rounding noise",
     "mackey_glass|markov_chain": "float64, for who goes on computing with it",
-    "adding|latch|echo|parity|moving_shapes|captions|questions|strokes": "inputs of a network: float32",
+    "adding|latch|echo|parity|moving_shapes|captions|questions|strokes|sinusoids": "inputs of a network: float32",
     "load_text|archive": "what the file holds",
 }
 

@@ -43,12 +43,14 @@ CASES = {
     "peephole": (lambda: nn.LSTM(D, H, peephole=True), (x, None, lengths), squared),
     "CharLM": (lambda: nn.CharLM(V, H, num_layers=2, E=D), (some(B, T, low=0), some(B, T, low=0)), language),
     "WindowLM": (lambda: nn.WindowLM(V, 2, D, H), (some(B, T, low=0), some(B, T, low=0)), language),
+    "TransformerLM": (lambda: nn.TransformerLM(V, 2 * H, 2, 2, T), (some(B, T, low=0), some(B, T, low=0)), language),
     "SequenceClassifier": (lambda: nn.SequenceClassifier(D, H, 2, bidirectional=True), (x, np.array([0, 1, 1, 0]), lengths), own),
     **{
         f"Seq2Seq {a}": (lambda a=a: nn.Seq2Seq(V, V, D, H, attention=a), (some(B, T, low=3), target), own)
         for a in (None, "additive", "dot", "general")
     },
     "Captioner": (lambda: nn.Captioner(V, D, H, 8), (some(B, 8, 2, 3), target), own),
+    "StrokeRNN": (lambda: nn.StrokeRNN(H, 4), (some(B, T, 3),), own),
     "PixelRNN": (lambda: nn.PixelRNN(3, 4, H, n_classes=2), (some(B, 3, 4, low=5) - 5, np.array([0, 1, 1, 0])), own),
     "MultiHeadAttention": (lambda: nn.MultiHeadAttention(H, 2), (some(B, 2, H), some(B, T, H), some(B, T, H)), squared),
     "MinGRU": (lambda: nn.MinGRU(D, H), (x, None, lengths), squared),

@@ -12,6 +12,8 @@ from rnnlib.nn.pixel import PixelRNN
 from rnnlib.nn.reservoir import Reservoir
 from rnnlib.nn.rnn import RNN, RNNCell
 from rnnlib.nn.seq2seq import Captioner, Seq2Seq
+from rnnlib.nn.stroke import StrokeRNN
+from rnnlib.nn.transformer import TransformerBlock, TransformerLM
 from rnnlib.nn.xlstm import MLSTM, SLSTM
 
 __all__ = [
@@ -36,6 +38,9 @@ __all__ = [
     "Reservoir",
     "Seq2Seq",
     "SequenceClassifier",
+    "StrokeRNN",
+    "TransformerBlock",
+    "TransformerLM",
     "WindowLM",
     "which",
 ]
