@@ -17,7 +17,7 @@ from rnnlib.data.grammars import (
 )
 from rnnlib.data.pictures import ANSWERS, captions, digits, moving_shapes, questions
 from rnnlib.data.sets import Archive, Collection, Series, archive, french, names, names18, parse_ts, polarity, split_pairs, sunspots
-from rnnlib.data.signals import STROKE_FLOOR, mackey_glass, strokes
+from rnnlib.data.signals import STROKE_FLOOR, mackey_glass, stroke_nats, strokes
 from rnnlib.data.tasks import adding, copy_memory, copying, echo, four_shapes, latch, parity, reversal, temporal_order
 from rnnlib.data.text import Vocabulary, char_batches, pad_batch, split
 
@@ -68,6 +68,7 @@ __all__ = [
     "shakespeare",
     "split",
     "split_pairs",
+    "stroke_nats",
     "strokes",
     "sunspots",
     "temporal_order",

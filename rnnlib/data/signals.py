@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from rnnlib.checks import check_number, check_rng
+from rnnlib.checks import check_array, check_number, check_rng
 
 
 def mackey_glass(n, tau=17.0, rng=None, step=0.1):
@@ -109,6 +109,50 @@ def strokes(n, T, rng):
         texts.append(text)
     x[:, :, :2] += STROKE_NOISE * rng.standard_normal((n, T, 2)).astype(np.float32)
     return x, texts
+
+
+def stroke_nats(x):
+    r"""Negative log density of each step under the source of `strokes` itself: on average no model does better.
+
+    Hidden are only the letter and the step in it; the sum over both is done exactly, step by step.
+
+    .. math::
+
+       p(x_t \mid x_{<t}) = \sum_s q_t(s)\, \mathcal N(\Delta_t \mid \mu_s, \sigma^2)\, [l_t = l_s], \qquad
+       q_{t+1}(s') \propto \sum_s P(s' \mid s)\, q_t(s)\, p(x_t \mid s)
+
+    Parameters
+    ----------
+    x : ndarray of shape (B, T, 3)
+        From `strokes`.
+
+    Returns
+    -------
+    nats : ndarray of shape (B, T), float64
+        Infinite where the source cannot have made the step.
+
+    Notes
+    -----
+    Lesson: :ref:`handwriting`. The forward algorithm of hidden Markov models.
+    """
+    check_array("x", x, "B T 3")
+    letters = [_movements(letter) for letter in _PATHS]
+    moves = np.array([step for letter in letters for step in letter])  # (S, 3)
+    ends = np.cumsum([len(letter) for letter in letters])
+    first = np.zeros(len(moves))
+    first[[0, *ends[:-1]]] = 1 / len(letters)
+    P = np.eye(len(moves), k=1)
+    P[ends - 1] = first
+    q, nats = np.tile(first, (len(x), 1)), np.empty(x.shape[:2])  # (B, S), what is expected before the step
+    for t, x_t in enumerate(x.swapaxes(0, 1).astype(np.float64)):
+        square = ((x_t[:, None, :2] - moves[:, :2]) ** 2).sum(2) / STROKE_NOISE**2
+        log_p = np.where(x_t[:, None, 2] == moves[:, 2], -square / 2 - math.log(2 * math.pi * STROKE_NOISE**2), -np.inf)
+        with np.errstate(divide="ignore"):
+            log_q = np.log(q) + log_p
+        total = np.logaddexp.reduce(log_q, axis=1)
+        nats[:, t] = -total
+        q = np.exp(log_q - np.where(np.isfinite(total), total, 0)[:, None]) @ P
+    return nats
 
 
 def _movements(letter):
