@@ -584,6 +584,8 @@ NN = {
     "StrokeRNN.nats": lambda a: (a.module(nn.StrokeRNN, H, K).nats, dict(x=t(a(B, T, 3)))),
     "StrokeRNN.loss": lambda a: (a.module(nn.StrokeRNN, H, K).loss, dict(x=t(a(B, T, 3)))),
     "StrokeRNN.sample": lambda a: (a.module(nn.StrokeRNN, H, K).sample, dict(n=B, T=T, rng=a.rng(), bias=0.5)),
+    "RWKV": nn_sizes(nn.RWKV, D=D, H=H),
+    "RWKV.forward": lambda a: (a.module(nn.RWKV, D, H).forward, dict(x=t(a(B, T, D)), state=tuple(t(a(B, H)) for _ in range(3)))),
     "SLSTM": nn_sizes(nn.SLSTM, D=D, H=H),
     "MLSTM": nn_sizes(nn.MLSTM, D=D, H=H),
     "SLSTM.forward": lambda a: (
@@ -687,7 +689,7 @@ def broken(array):
 FREE = {  # what may be done to an argument, and why: (rows, arguments, ways to break them), all as regular expressions
     "the number of steps is free": (
         "(rnn|lstm|gru|bidirectional|stack|min_gru|min_lstm|lru)_forward|bptt.run|full|checkpointed|truncated(_windows)?|rtrl|jacobians"
-        "|variational_dropout, mask|score|(nn.)?Reservoir.*|(RNN|LSTM|GRU|MinGRU|MinLSTM|LRU|SLSTM|MLSTM|CharLM|WindowLM).*"
+        "|variational_dropout, mask|score|(nn.)?Reservoir.*|(RNN|LSTM|GRU|MinGRU|MinLSTM|LRU|SLSTM|MLSTM|RWKV|CharLM|WindowLM).*"
         "|Transformer(Block|LM).*|(SequenceClassifier|Seq2Seq|Captioner).*|which",
         "x|ids|source|target",
         "size 1",
@@ -736,7 +738,7 @@ FREE = {  # what may be done to an argument, and why: (rows, arguments, ways to 
     "answers are ids and float64": ("viterbi|best_path|sample_chain", "log_initial|log_P|start|steps", "precision"),
     "fit hands it to pick_device, where it is called prefer": ("fit", "device", "another word"),
     "weights take the module's precision": (".*load_(arrays|torch_state_dict)", "arrays|state_dict", "precision"),
-    "the running maximum in a state of the sLSTM starts at minus infinity": ("(RNN|LSTM|GRU)(Cell)?.*|SLSTM.*|CharLM.*", "state", "nan"),
+    "the running maximum in a state of the sLSTM starts at minus infinity": ("(RNN|LSTM|GRU)(Cell)?.*|SLSTM.*|RWKV.*|CharLM.*", "state", "nan"),
     "what a mask hides may be anything, NaN too": (".*Attention.forward", "query|keys|values", "nan"),
 }
 

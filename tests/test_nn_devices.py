@@ -56,6 +56,7 @@ CASES = {
     "MinGRU": (lambda: nn.MinGRU(D, H), (x, None, lengths), squared),
     "MinLSTM": (lambda: nn.MinLSTM(D, H), (x,), squared),
     "LRU": (lambda: nn.LRU(D, H), (x, None, lengths), squared),
+    "RWKV": (lambda: nn.RWKV(D, H), (x,), squared),
     "SLSTM": (lambda: nn.SLSTM(D, H), (x,), squared),
     "MLSTM": (lambda: nn.MLSTM(D, H), (x,), squared),
 }

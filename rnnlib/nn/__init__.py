@@ -11,6 +11,7 @@ from rnnlib.nn.min_rnn import MinGRU, MinLSTM
 from rnnlib.nn.pixel import PixelRNN
 from rnnlib.nn.reservoir import Reservoir
 from rnnlib.nn.rnn import RNN, RNNCell
+from rnnlib.nn.rwkv import RWKV
 from rnnlib.nn.seq2seq import Captioner, Seq2Seq
 from rnnlib.nn.stroke import StrokeRNN
 from rnnlib.nn.transformer import TransformerBlock, TransformerLM
@@ -22,6 +23,7 @@ __all__ = [
     "LSTM",
     "MLSTM",
     "RNN",
+    "RWKV",
     "SLSTM",
     "AdditiveAttention",
     "Captioner",
