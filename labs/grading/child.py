@@ -2,7 +2,7 @@
 
 It receives cells without their hidden tests, and the arguments of each call; it sends outputs and results as plain data.
 One JSON object a line, each way: ``{"op": "cell", "text"}`` → ``{"ok", "count", "outputs"}``;
-``{"op": "call", "name", "args", "kwargs"}`` → ``{"value", "changed"}`` or ``{"error"}``.
+``{"op": "call", "name", "args", "kwargs"}`` → ``{"value", "changed", "seconds"}`` or ``{"error"}``.
 """
 
 import base64
@@ -10,6 +10,7 @@ import io
 import json
 import os
 import sys
+import time
 
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
@@ -175,8 +176,9 @@ def _call(space, request):
     if not callable(space.get(name)):
         return {"missing": True}
     try:
-        result, changed = call_here(space[name], decode(request["args"]), decode(request["kwargs"]))
-        return {"value": encode(result), "changed": changed}
+        args, kwargs, began = decode(request["args"]), decode(request["kwargs"]), time.process_time()
+        result, changed = call_here(space[name], args, kwargs)
+        return {"value": encode(result), "changed": changed, "seconds": time.process_time() - began}
     except Wrong as problem:
         return {"error": str(problem)}
     except Refused as problem:

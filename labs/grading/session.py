@@ -131,7 +131,8 @@ class Session:
             raise NameError(f"{name} is not there", name=name)
         if "value" not in reply:
             raise StudentError(str(reply.get("error", "your code gave no answer"))[:1000])
-        changed = reply.get("changed")
+        changed, seconds = reply.get("changed"), reply.get("seconds")
+        self.processor_seconds = seconds if type(seconds) is float else float("inf")  # as the student's process says
         try:
             return decode(reply["value"]), [int(i) for i in changed] if isinstance(changed, list) else []
         except (Refused, TypeError, ValueError):

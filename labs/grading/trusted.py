@@ -30,7 +30,9 @@ class Proxy:
 
     def remote_call(self, args, kwargs):
         """Its result, and the positions of arguments that it changed."""
-        return self.session.call(self.name, args, kwargs)
+        result, changed = self.session.call(self.name, args, kwargs)
+        self.processor_seconds = self.session.processor_seconds
+        return result, changed
 
 
 def functions(nb):

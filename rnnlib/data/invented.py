@@ -165,6 +165,39 @@ def stage():
     )
 
 
+def new_language(rng):
+    """A language that nobody has seen: its words, its letters and how common they are all come from ``rng``.
+
+    Its sentences have an order of parts of speech, names come back, and speech stands in quotation marks, so a network that remembers gains
+    much over counts of short contexts. What is drawn twice from the same generator state is the same language.
+
+    Returns
+    -------
+    Grammar
+    """
+    letters = rng.permutation(list("abcdefghijklmnopqrstuvwxyz"))
+    vowels, consonants, used = letters[:5], letters[5:17], set()
+
+    def word(syllables):
+        while True:
+            parts = [_letter(consonants, rng) + _letter(vowels, rng) for _ in range(syllables)]
+            new = "".join(parts) + (_letter(consonants, rng) if rng.random() < 0.4 else "")
+            if new not in used:
+                used.add(new)
+                return new
+
+    the, a, on, no, says = (word(1) for _ in range(5))
+    sizes = {"noun": 30, "verb": 20, "adjective": 12, "name": 8}
+    words = {slot: " ".join(word(2 if slot == "name" else int(rng.integers(1, 4))) for _ in range(n)) for slot, n in sizes.items()}
+    templates = {
+        f"{the} {{adjective}} {{noun}} {{verb}} {{name}}. ": 6,
+        f"{{name}} {{verb}} {a} {{noun}} {on} {the} {{noun}}. ": 5,
+        f'{{name}} {says}: "{no}, {{name}} {{verb}}!" ': 3,
+        f"{no} {{noun}} {{verb}} {the} {{adjective}} {{noun}}. ": 3,
+    }
+    return Grammar(templates, words)
+
+
 _ENDINGS = ("", "n", "r", "s", "l", "m", "th", "x")
 
 

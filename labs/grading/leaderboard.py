@@ -1,0 +1,82 @@
+"""``python -m labs.grading.leaderboard --lab 7``: who needs the fewest bits per character, as CSV.
+
+Reads what the hidden test of the contest said of each graded submission (``autograded/STUDENT/LAB/LAB.ipynb``). The locked engine
+writes that text itself, so nothing that a student prints gets in; under a bare ``nbgrader autograde`` it is the student's kernel that
+prints, and a line is worth as much as that.
+"""
+
+import argparse
+import csv
+import pathlib
+import re
+import sys
+
+import nbformat
+
+from labs.grading import source
+from labs.grading.course import Course
+
+COLUMNS = ("place", "student", "bits_per_character", "numbers", "seconds", "best_possible")
+_LINE = re.compile(
+    r"bits per character on the hidden text: ([\d.]+) \((\d+) numbers, ([\d.]+) s(, out of competition)?; the best possible: ([\d.]+)\)"
+)
+
+
+def results(course, lab):
+    """Rows of `COLUMNS`, fewest bits first. Left out is who has no result, or broke a rule of the contest.
+
+    Raises
+    ------
+    FileNotFoundError
+        Nothing has been graded.
+    """
+    paths = sorted((course.root / "autograded").glob(f"*/{lab}/{lab}.ipynb"))
+    if not paths:
+        raise FileNotFoundError(f"nothing of {lab} is graded in {course.root}: run  python -m labs.grading grade --lab {lab}")
+    found = []
+    for path in paths:
+        line = _said(nbformat.read(path, 4))
+        if line and not line[4]:
+            found.append((float(line[1]), int(line[2]), path.parts[-3], float(line[3]), float(line[5])))
+    found.sort()
+    bits = [row[0] for row in found]
+    return [dict(zip(COLUMNS, (bits.index(b) + 1, student, b, n, s, best), strict=True)) for b, n, student, s, best in found]
+
+
+def _said(nb):
+    """What a hidden test said of the contest, as a match, or None."""
+    for cell in nb.cells:
+        if cell.cell_type != "code" or not source.meta(cell).get("points") or source.meta(cell).get("solution"):
+            continue
+        said = "".join(out.text for out in cell.outputs if out.output_type == "stream" and out.name == "stdout").splitlines()
+        match = _LINE.fullmatch(said[-1]) if said else None  # the last line is the test's own, above it an error's text may be quoted
+        if match:
+            return match
+    return None
+
+
+def main(words=None):
+    """Write the CSV; returns the exit status."""
+    p = argparse.ArgumentParser(prog="python -m labs.grading.leaderboard", description="Write the leaderboard of a contest as CSV.")
+    p.add_argument("--lab", default="7", help="lab07_applications, lab07 or 7")
+    p.add_argument("--course", type=pathlib.Path, default=source.LABS, help="the folder of the course's data (default: labs)")
+    p.add_argument("--to", type=pathlib.Path, help="another file (default: exports/LAB_leaderboard.csv)")
+    o = p.parse_args(words)
+    try:
+        course, lab = Course(o.course), source.find(o.lab)
+        rows = results(course, lab)
+    except (FileNotFoundError, ValueError) as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    path = o.to or course.root / "exports" / f"{lab}_leaderboard.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
