@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,18 @@ def test_everything_public_has_a_docstring(module):
         assert inspect.getdoc(value), name
         if inspect.isclass(value) and not module.__name__.startswith("rnnlib.nn."):  # there a base class says what its hooks are for
             assert [method for method, _ in docs.methods(value) if not inspect.getdoc(getattr(value, method))] == [], name
+
+
+def missing_lessons(sources, pages):
+    """Labels that ``:ref:`` names in ``sources`` and no page has."""
+    labels = {label for text in pages for label in re.findall(r"^\(([\w-]+)\)=$", text, re.MULTILINE)}
+    return sorted({label for text in sources for label in re.findall(r":ref:`([\w-]+)`", text)} - labels)
+
+
+def test_every_lesson_that_the_library_names_is_in_the_book():
+    sources, pages = ([path.read_text(encoding="utf-8") for path in ROOT.glob(where)] for where in ("rnnlib/**/*.py", "chapters/**/*.md"))
+    assert missing_lessons(sources, pages) == []
+    assert missing_lessons(["Lesson: :ref:`one`, :ref:`two-b`."], ["(one)=\n# One\n"]) == ["two-b"], "a missing one is found"
 
 
 def _undocumented(a, b):
