@@ -738,7 +738,7 @@ FREE = {  # what may be done to an argument, and why: (rows, arguments, ways to 
     "answers are ids and float64": ("viterbi|best_path|sample_chain", "log_initial|log_P|start|steps", "precision"),
     "fit hands it to pick_device, where it is called prefer": ("fit", "device", "another word"),
     "weights take the module's precision": (".*load_(arrays|torch_state_dict)", "arrays|state_dict", "precision"),
-    "the running maximum in a state of the sLSTM starts at minus infinity": ("(RNN|LSTM|GRU)(Cell)?.*|SLSTM.*|RWKV.*|CharLM.*", "state", "nan"),
+    "the running maximum in the state starts at minus infinity": ("(RNN|LSTM|GRU)(Cell)?.*|SLSTM.*|RWKV.*|CharLM.*", "state", "nan"),
     "what a mask hides may be anything, NaN too": (".*Attention.forward", "query|keys|values", "nan"),
 }
 
