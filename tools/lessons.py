@@ -5,6 +5,7 @@ imports, directly or through another one, the files beside those modules, and th
 """
 
 import ast
+import functools
 import hashlib
 import platform
 from importlib.metadata import version
@@ -51,6 +52,7 @@ def code_cells(page):
     ]
 
 
+@functools.cache  # a module stands under many lessons
 def imported(source, package=""):
     """Names of the modules that ``source`` may import from our package, wherever in the text it does so.
 
@@ -63,7 +65,7 @@ def imported(source, package=""):
 
     Returns
     -------
-    names : set of str
+    names : frozenset of str
         ``from rnnlib import viz`` gives both ``rnnlib`` and ``rnnlib.viz``: the second may be a module or not.
     """
     names = set()
@@ -74,7 +76,7 @@ def imported(source, package=""):
             parts = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
             base = ".".join(parts + ([node.module] if node.module else []))
             names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
-    return {name for name in names if name.split(".")[0] == PACKAGE}
+    return frozenset(name for name in names if name.split(".")[0] == PACKAGE)
 
 
 def file_of(name, root):
@@ -85,7 +87,7 @@ def file_of(name, root):
 
 def closure(source, root):
     """All files of our package that running ``source`` can read: a sorted list of paths."""
-    todo, seen, files = imported(source), set(), set()
+    todo, seen, files = set(imported(source)), set(), set()
     while todo:
         name = todo.pop()
         file = file_of(name, root)

@@ -64,7 +64,9 @@ class ClaimDirective(SphinxDirective):
             log.warning("claim %s is not true: %d of %d", self.arguments[0], sum(answers), len(answers), location=self.get_location())
         many = f"{sum(answers)} of {len(answers)} seeds" if claim.get("over") != "mean" else f"the means over {len(runs)} seeds"
         end = f"Held by {many}; the lesson was run once for each (make claims LESSON={lesson})."
-        if stored["code"] != claims.code_hash(page, root):
+        if "claims-code" not in self.env.temp_data:  # of this page; a page may have many claims
+            self.env.temp_data["claims-code"] = claims.code_hash(page, root)
+        if stored["code"] != self.env.temp_data["claims-code"]:
             end += f" The code has changed since {stored['date']}."
         box = nodes.admonition("", nodes.title("", "Claim"), nodes.paragraph("", claim["says"]), classes=["claim"])
         rows = [(label, *map(number, claims.spread(glued, runs))) for label, glued in claim["shows"].items()]
