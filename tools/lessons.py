@@ -42,9 +42,14 @@ def lessons(root):
     return [page for page in in_toc(root) if page.is_file() and "{code-cell}" in page.read_text(encoding="utf-8")]
 
 
+@functools.cache
+def _reader():
+    return get_reader(READER)
+
+
 def code_cells(page):
     """The sources of a page's code cells, without lines that are not Python (``%`` and ``!``)."""
-    notebook = get_reader(READER)(str(page))
+    notebook = _reader()(str(page))
     return [
         "\n".join(line for line in cell.source.splitlines() if not line.lstrip().startswith(("%", "!")))
         for cell in notebook.cells

@@ -95,7 +95,8 @@ class AliceTable(SphinxDirective):
             self.env.note_dependency(str(claims.result_file(name, root)))
             for model in models:
                 bits, least, most = claims.spread(model["bits"], stored["runs"])
-                cost = [number(claims.spread(model[key], stored["runs"])[0]) for key in ("seconds", "parameters")]
+                seconds, parameters = (claims.spread(model[key], stored["runs"])[0] for key in ("seconds", "parameters"))
+                cost = (f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.2g}", number(parameters))
                 rows.append((model["model"], f"{bits:.3f}", f"{least:.3f} – {most:.3f}", *cost))
         return [table(("model", "bits per character", "least – most", "seconds", "parameters"), rows)]
 

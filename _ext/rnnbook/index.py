@@ -19,9 +19,10 @@ class IndexGlossaryWords(SphinxTransform):
             block = reference
             while not isinstance(block.parent, (nodes.section, nodes.document)):
                 block = block.parent
-            target = f"index-{nodes.make_id(word)}"
-            entry = addnodes.index(entries=[("single", reference["reftarget"], target, "", None)])
-            block.parent.insert(block.parent.index(block), [entry, nodes.target("", "", ids=[target])])
+            if not block["ids"]:  # one id a block, on the block itself: the search page shows the text that an id stands on
+                block["ids"].append(f"index-{nodes.make_id(word)}")
+            entry = addnodes.index(entries=[("single", reference["reftarget"], block["ids"][0], "", None)])
+            block.parent.insert(block.parent.index(block), entry)
 
 
 def setup(app):

@@ -7,6 +7,7 @@ import functools
 import io
 import linecache
 import os
+import sys
 import types
 from unittest import mock
 
@@ -87,6 +88,8 @@ def grade(lab, answers=None, *, untouched=False, parts=None, student="trial", re
             elif source.hidden(cell):
                 part = name.removesuffix("_test")
                 trial.marks[part], trial.messages[part] = run_hidden(source.hidden(cell), space)
+    if "matplotlib.pyplot" in sys.modules:  # what a lab drew is not kept for the next one
+        sys.modules["matplotlib.pyplot"].close("all")
     return trial
 
 

@@ -7,3 +7,10 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 pytest.register_assert_rewrite("lab_laws")
+
+
+@pytest.fixture(autouse=True)
+def no_figure_of_another_test():
+    """A lab is judged by what it draws itself."""
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
