@@ -8,7 +8,7 @@ PORT ?= 8000
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book pdf serve test lint mutants claims bench lab release collect grade feedback export report similar clean
+.PHONY: help setup book pdf serve test lint mutants claims bench lab release collect grade feedback export report similar solutions clean
 
 help:  ## Show the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -69,6 +69,9 @@ report: $(ENVIRONMENT)  ## Teachers: write a page with the state of the grading 
 
 similar: $(ENVIRONMENT)  ## Teachers: write a page of submissions that resemble each other (N=2)
 	@$(PY) -m labs.grading similar $(LAB)
+
+solutions: $(ENVIRONMENT)  ## Teachers: run a lab's model answers and write them as a private page (N=2)
+	@$(PY) -m labs.grading solutions $(LAB)
 
 clean:  ## Remove what was built; .venv stays
 	rm -rf _build

@@ -36,6 +36,8 @@ def parser():
     p.add_argument("--cluster", metavar="ADDRESS", help="grade on the workers of a Dask scheduler, such as tcp://host:8786")
     p.add_argument("--engine", choices=("locked", "nbgrader"), default="locked", help="locked processes (default), or plain nbgrader")
     p.add_argument("--allow-missing", action="append", default=[], choices=LAYERS, help="grade although this layer of the lock is missing")
+    p = verb("solutions", "run the model answers and write them as a page for teachers into work/solutions/")
+    p.add_argument("--to", type=pathlib.Path, help="another file")
     verb("feedback", "write a page for each student into feedback/")
     p = verb("export", "write the grades as CSV into exports/")
     p.add_argument("--to", type=pathlib.Path, help="another file")
@@ -80,6 +82,10 @@ def _run(o, course, lab):
         from labs.grading.build import release
 
         print(release(course, lab, o.due))
+    elif o.verb == "solutions":
+        from labs.grading.solutions import solutions
+
+        print(solutions(course, lab, o.to))
     elif o.verb == "collect":
         from labs.grading.collect import collect
 

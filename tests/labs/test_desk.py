@@ -251,3 +251,12 @@ def test_the_command_line_of_the_desk(course, capsys, tmp_path):
     text = said("export", "--canvas", str(tmp_path / "canvas.csv"))
     assert "Not in the table: cy-3, dot-4" in text and "Not final, a person has to look: ada-1, bob-2, cy-3, dot-4" in text
     assert "expected a date such as" in said("release", "--due", "the day after", status=1)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of nbconvert's own libraries
+def test_the_solutions_edition_holds_the_answers_and_what_they_print(tmp_path):
+    assert main(["solutions", "--lab", "2", "--course", str(tmp_path), "--to", str(tmp_path / "page.html")]) == 0
+    html = (tmp_path / "page.html").read_text()
+    assert "BEGIN SOLUTION" in html and "BEGIN HIDDEN TESTS" in html and "rnn_step: 5 of 5 points" in html
+    assert "lost" not in {line.split("]")[0].strip(" [") for line in html.splitlines() if line.startswith("  [")}

@@ -1,0 +1,42 @@
+"""The solutions edition of a lab: one HTML page with the model answers, run, and the hidden tests. For teachers only."""
+
+import pathlib
+
+from labs.grading import source
+from labs.grading.build import RoadError
+
+
+def solutions(course, lab, to=None):
+    """Run the full notebook of ``lab`` and write it as a page; returns the page.
+
+    Parameters
+    ----------
+    course : Course
+    lab : str
+    to : path, optional
+        Default ``work/solutions/LAB.html`` in the course, a folder that is never released.
+
+    Raises
+    ------
+    RoadError
+        A cell of the model answer failed.
+    """
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
+    from nbconvert import HTMLExporter
+
+    page = pathlib.Path(to) if to else course.work / "solutions" / f"{lab}.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    notebook = source.notebook(lab)
+    code = f"import sys; sys.path.insert(0, {str(source.LABS.parent)!r})"  # hidden tests import labs.grading
+    client = NotebookClient(notebook, kernel_name="python3", timeout=300, resources={"metadata": {"path": str(page.parent)}})
+    try:
+        with client.setup_kernel():
+            client.kc.execute(code, reply=True, timeout=60)
+            for k, cell in enumerate(notebook.cells):
+                client.execute_cell(cell, k)
+    except CellExecutionError as error:
+        raise RoadError(f"a cell of {lab}'s model answer failed:\n{error}") from None
+    html, _ = HTMLExporter(template_name="lab").from_notebook_node(notebook)
+    page.write_text(html, encoding="utf-8")
+    return page
