@@ -17,5 +17,6 @@ def device(request):
     import torch
 
     if request.param == "cuda" and not torch.cuda.is_available():
+        # The same test, the same tolerance, on hardware that only some machines have; nothing else is skipped by this fixture.
         pytest.skip("no CUDA device on this machine")
     return torch.device(request.param)

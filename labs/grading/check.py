@@ -48,7 +48,7 @@ def call_here(fn, args, kwargs):
                 result = fn(*sent, **copy.deepcopy(kwargs))
     except forbid.Forbidden as error:
         raise Wrong(f"your code calls {error}, which does this part's work: write the equation instead") from None
-    except NotImplementedError:
+    except NotImplementedError:  # what nbgrader's release puts in place of an answer: the student has not begun this part
         raise StudentError("not written yet") from None
     except Exception as error:
         raise StudentError(_where(error)) from None

@@ -11,6 +11,8 @@ import tempfile
 import zipfile
 
 MAX_FILE, MAX_MEMBERS = 20_000_000, 2000
+# What zipfile raises on what is no zip, torn, encrypted (RuntimeError) or packed by a method that it does not know (NotImplementedError).
+BAD_ZIP = (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, ValueError, EOFError)
 PROBLEM = "problem.txt"  # lies beside a submission that could not be taken as it came
 _STUDENT = re.compile(r"^(?P<student>[\w.@+-]+?)(?:[_-]lab\d\d\w*)?$")
 
@@ -97,7 +99,7 @@ def _take(path, target):
             chosen = (named or members)[0]
             with archive.open(chosen) as file:
                 data = file.read(MAX_FILE + 1)  # whatever size the zip claims
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, ValueError, EOFError) as error:
+    except BAD_ZIP as error:
         return f"the zip cannot be read ({type(error).__name__})"
     if len(data) > MAX_FILE:
         return f"the notebook in the zip is larger than {MAX_FILE // 1_000_000} MB"

@@ -58,7 +58,7 @@ def grade(lab, answers=None, *, untouched=False, parts=None, student="trial", re
     answers : dict of str to str, optional
         Text of solution cells by grade_id; the others hold the model solution.
     untouched : bool
-        Take ``raise NotImplementedError()`` for every answer that is not given.
+        Take nbgrader's stub (see :func:`stub`) for every answer that is not given.
     parts : collection of str, optional
         Run the hidden tests of these parts only; cells that belong to no part and draw or print are left out then.
     student : str
@@ -99,7 +99,7 @@ def _define(text, namespace):
 
 
 def stub(text):
-    """A solution cell as it is released."""
+    """A solution cell as nbgrader releases it: where the answer was, one line raises, which tells an unwritten part from a wrong one."""
     lines, inside = [], False
     for line in text.split("\n"):
         if "### BEGIN SOLUTION" in line:
