@@ -23,6 +23,16 @@ from labs.grading.check import Wrong, call_here
 from labs.grading.wire import Refused, decode, encode
 
 MAX_OUTPUT = 1_000_000  # characters a cell
+WARM_UP = (
+    "1 / 0",
+    """import matplotlib.pyplot as plt
+figure, ax = plt.subplots(layout="constrained")
+ax.plot([0, 1], [0, 1], label="$h_t$")
+figure.colorbar(ax.imshow([[0.0, 1.0], [1.0, 0.0]], aspect="auto"))
+ax.set(xlabel="step $t$", ylabel="$W_{hh}$", title="state")
+ax.legend()
+plt.show()""",
+)
 
 
 class Outputs:
@@ -127,7 +137,10 @@ class Shell(InteractiveShell):
         OUT.add({"output_type": "error", "ename": str(etype.__name__), "evalue": str(evalue)[:2000], "traceback": lines[:100]})
 
 
-def _shell():
+def make_shell():
+    """IPython's shell, made once in the warm process: every child inherits it, with fonts found and all imported that a first figure and
+    a first error need."""
+    import matplotlib.pyplot as plt
     import matplotlib_inline.backend_inline as inline
     from matplotlib_inline.config import InlineBackend
 
@@ -136,8 +149,14 @@ def _shell():
     config.InteractiveShell.colors = "nocolor"
     shell = Shell.instance(config=config)
     InlineBackend.instance(parent=shell).shell = shell
+    InlineBackend.instance().print_figure_kwargs = {"bbox_inches": "tight", "pil_kwargs": {"compress_level": 1}}
     inline.configure_inline_support(shell, "module://matplotlib_inline.backend_inline")
-    sys.stdout, sys.stderr = Stream("stdout"), Stream("stderr")
+    for text in WARM_UP:
+        shell.run_cell(text, silent=True)
+    plt.close("all")
+    shell.reset(new_session=True)
+    sys.last_type = sys.last_value = sys.last_traceback = None
+    OUT.clear()
     return shell
 
 
@@ -156,7 +175,8 @@ def serve(connection):
     except sandbox.Unsafe as problem:
         send({"unsafe": str(problem)})
         return
-    shell = _shell()
+    shell = Shell.instance()
+    sys.stdout, sys.stderr = Stream("stdout"), Stream("stderr")
     send({"layers": report})
     while line := lines.readline():
         request = json.loads(line)

@@ -18,7 +18,7 @@ from labs.grading.merge import merge
 from labs.grading.normalise import Unreadable, read_file
 from labs.grading.sandbox import Unsafe
 
-BATCH = 50  # submissions between two writes to the gradebook
+BATCH = 20  # submissions between two writes to the gradebook
 
 
 def grade(course, lab, students=None, force=False, progress=True, workers=None, allow_missing=(), cluster=None):
@@ -78,7 +78,7 @@ def grade(course, lab, students=None, force=False, progress=True, workers=None, 
             _write(course, lab, journal, ready)
             ready = []
     _write(course, lab, journal, ready)
-    return sorted([*failed, *(_report(course, lab, r) for r in done)], key=lambda g: g.student)
+    return sorted([*failed, *_graded_in_book(course, lab, done)], key=lambda g: g.student)
 
 
 def chosen(course, lab, students):
@@ -144,7 +144,9 @@ def _write(course, lab, journal, ready):
             journal.put(student, version, result, merged=True)
 
 
-def _report(course, lab, result):
-    with course.book() as book:
-        row = book.find_submission(lab, result["student"])
-        return Graded(result["student"], row.score, bool(row.needs_manual_grade), result["notes"], row.max_score)
+def _graded_in_book(course, lab, results):
+    with contextlib.ExitStack() as stack:
+        book = stack.enter_context(course.book()) if results else None
+        for result in results:
+            row = book.find_submission(lab, result["student"])
+            yield Graded(result["student"], row.score, bool(row.needs_manual_grade), result["notes"], row.max_score)

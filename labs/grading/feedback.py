@@ -5,6 +5,7 @@ import json
 import pathlib
 
 from labs.grading.build import RoadError
+from labs.grading.normalise import ABOUT
 
 
 def feedback(course, lab):
@@ -70,7 +71,7 @@ def notes_of(course, lab, student):
     if not path.is_file():
         return []
     first = json.loads(path.read_text(encoding="utf-8"))["cells"][0]
-    text = "".join(first["source"]) if first.get("id") == "about-this-file" else ""
+    text = "".join(first["source"]) if first.get("id") == ABOUT else ""
     return [line[2:] for line in text.split("\n") if line.startswith("- ")]
 
 

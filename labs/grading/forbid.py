@@ -120,7 +120,8 @@ def switched_off():
         for owner, name in places:
             saved.append((owner, name, owner.__dict__.get(name)))
             setattr(owner, name, _refuse(name))
-    hidden = {m: module for m, module in sys.modules.items() if m[:7] == "rnnlib." and m.startswith(("rnnlib.scratch", "rnnlib.nn"))}
+    loaded = list(sys.modules) if "rnnlib" in sys.modules else ()  # where nobody uses the library nothing has to be looked through
+    hidden = {m: sys.modules[m] for m in loaded if m.startswith(("rnnlib.scratch", "rnnlib.nn"))}
     answers = {"rnnlib.scratch", "rnnlib.nn", *hidden}
     for name in answers:
         sys.modules[name] = None

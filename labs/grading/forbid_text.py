@@ -1,10 +1,24 @@
 """What :mod:`labs.grading.forbid` looks for, read from the text of a student's cells: for a grader that does not hold the function."""
 
 import ast
+import dataclasses
+import functools
 
 from labs.grading.forbid import DETOURS, DIFFERENTIATION, module_of, word_of
 
 MAGICS = ("run", "load", "py", "python", "system", "sx", "script", "bash", "sh")
+
+
+@dataclasses.dataclass(frozen=True)
+class Statement:
+    """What one top-level statement of a cell says: names that it binds, names that it mentions, names that it takes from a library, the
+    first forbidden thing in it, and the first way round this reading."""
+
+    bound: frozenset
+    mentioned: frozenset
+    taken: tuple
+    forbidden: str | None
+    detour: str | None
 
 
 def in_texts(texts, name, banned=()):
@@ -21,15 +35,15 @@ def in_texts(texts, name, banned=()):
             continue
         seen.add(wanted)
         for statement in statements:
-            bound = _bound(statement)
-            if wanted in bound or "*" in bound:
-                found = _in(statement) or _of_library(statement, banned)
+            if wanted in statement.bound or "*" in statement.bound:
+                found = statement.forbidden or next((n for n in statement.taken if n in banned), None)
                 if found:
                     return found
-                todo += {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
-    return next(filter(None, (_in(s, only=DETOURS) for s in statements)), None)
+                todo += statement.mentioned - seen
+    return next((s.detour for s in statements if s.detour), None)
 
 
+@functools.lru_cache(maxsize=512)  # a cell is read for each part of a lab, and most of its cells are the same in a whole class
 def _statements(text):
     """The top-level statements of a cell; a cell that does not parse holds nothing that could run."""
     from IPython.core.inputtransformer2 import TransformerManager
@@ -37,32 +51,44 @@ def _statements(text):
     while text.lstrip().startswith("%%"):  # what a cell magic such as %%time wraps is code
         text = text.lstrip().partition("\n")[2]
     try:
-        return ast.parse(TransformerManager().transform_cell(text)).body
+        return tuple(_statement(list(ast.walk(s))) for s in ast.parse(TransformerManager().transform_cell(text)).body)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
+        return ()
 
 
-def _bound(statement):
+def _statement(nodes):
+    """A statement, given all the nodes of its tree."""
+    own = {n.name for n in nodes if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    own |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    own |= {n.arg for n in nodes if isinstance(n, ast.arg)}
+    forbidden = [word for node in nodes for word in _found(node, own) if word]
+    return Statement(
+        bound=frozenset(_bound(nodes)),
+        mentioned=frozenset(n.id for n in nodes if isinstance(n, ast.Name)),
+        taken=tuple(name for node in nodes for name in _taken(node)),
+        forbidden=next(iter(forbidden), None),
+        detour=next((word for word in forbidden if word in DETOURS or word.startswith("the ")), None),
+    )
+
+
+def _bound(nodes):
     """The names that a statement binds or changes."""
-    names = set()
-    for node in ast.walk(statement):
+    names, imported = set(), set()
+    for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             names.add(node.name)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             names.add(node.id)
         elif isinstance(node, ast.Import | ast.ImportFrom):
-            names |= {(a.asname or a.name).split(".")[0] for a in node.names}
+            imported |= {a.asname or a.name for a in node.names}
         elif isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
             names.add(_root(node))
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             names.add(_root(node.func))  # helpers.append(…) changes helpers
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "setattr" and node.args:
             names.add(_root(node.args[0]))
-    return names - {None, "torch", "np", "plt", "numpy"} | ({"torch", "np"} & _imported(statement))
-
-
-def _imported(statement):
-    return {(a.asname or a.name) for n in ast.walk(statement) if isinstance(n, ast.Import | ast.ImportFrom) for a in n.names}
+    names |= {name.split(".")[0] for name in imported}
+    return names - {None, "torch", "np", "plt", "numpy"} | ({"torch", "np"} & imported)
 
 
 def _root(node):
@@ -71,26 +97,11 @@ def _root(node):
     return node.id if isinstance(node, ast.Name) else None
 
 
-def _in(statement, only=None):
-    """The first forbidden thing in a statement (``only`` of these words), or None."""
-    own = {n.name for n in ast.walk(statement) if isinstance(n, ast.FunctionDef | ast.ClassDef)}
-    own |= {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    own |= {n.arg for n in ast.walk(statement) if isinstance(n, ast.arg)}
-    for node in ast.walk(statement):
-        for found in _found(node, own):
-            if found and (only is None or found in only or found.startswith("the ")):
-                return found
-    return None
-
-
-def _of_library(statement, banned):
-    """The first of the ``banned`` names that a statement takes from a library: imported, or as an attribute."""
-    for node in ast.walk(statement):
-        names = [node.attr] if isinstance(node, ast.Attribute) else [a.name for a in node.names] if isinstance(node, ast.ImportFrom) else []
-        found = next((n for n in names if n in banned), None)
-        if found:
-            return found
-    return None
+def _taken(node):
+    """The names that a node takes from a library: imported, or as an attribute."""
+    if isinstance(node, ast.Attribute):
+        return [node.attr]
+    return [a.name for a in node.names] if isinstance(node, ast.ImportFrom) else []
 
 
 def _found(node, own):

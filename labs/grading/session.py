@@ -10,6 +10,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from typing import NamedTuple
+
+import psutil
 
 from labs.grading import source
 from labs.grading.check import StudentError, Wrong
@@ -24,8 +27,23 @@ class Gone(Wrong):
     """The student's process has stopped; the text says why."""
 
 
+class Door(NamedTuple):
+    """Where the warm process ``pid`` is met: its socket, and the folder that its children take for their box. It has room for several."""
+
+    pid: int
+    socket: str
+    box: str
+
+    def alive(self):
+        """The warm process runs; a system that is out of memory may have killed it."""
+        try:
+            return psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return False
+
+
 class Zygote:
-    """A warm process of our own (see :mod:`labs.grading.zygote`); ends with this one, or at :meth:`close`.
+    """A warm process of our own (see :mod:`labs.grading.zygote`); ends with this one, or at :meth:`close`. Its ``door`` is how to meet it.
 
     Parameters
     ----------
@@ -37,16 +55,16 @@ class Zygote:
         _sweep()
         self.folder = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-")
         os.chmod(self.folder.name, 0o711)  # a locked-in child that is nobody must be able to reach its box
-        self.box = os.path.join(self.folder.name, "box")
-        os.mkdir(self.box)
-        os.chmod(self.box, 0o777)
-        self.socket = os.path.join(self.folder.name, "socket")
+        box, path = os.path.join(self.folder.name, "box"), os.path.join(self.folder.name, "socket")
+        os.mkdir(box)
+        os.chmod(box, 0o777)
         env = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "LC_ALL")}
         env |= {"MPLCONFIGDIR": self.folder.name, "PYTHONPATH": str(source.LABS.parent), "PYTHONWARNINGS": "ignore"}
-        command = [sys.executable, "-m", "labs.grading.zygote", json.dumps({"socket": self.socket, "memory": memory})]
+        command = [sys.executable, "-m", "labs.grading.zygote", json.dumps({"socket": path, "memory": memory})]
         self.errors = open(os.path.join(self.folder.name, "errors"), "w+")  # noqa: SIM115  read when it does not start
         quiet = {"stdout": subprocess.DEVNULL, "stderr": self.errors}
         self.process = subprocess.Popen(command, cwd=self.folder.name, env=env, stdin=subprocess.PIPE, start_new_session=True, **quiet)
+        self.door = Door(self.process.pid, path, box)
 
     def wait(self, seconds=120):
         """Return when it is warm.
@@ -57,7 +75,7 @@ class Zygote:
             It did not start; the text holds what it said.
         """
         end = time.monotonic() + seconds
-        while not os.path.exists(self.socket):
+        while not os.path.exists(self.door.socket):
             if self.process.poll() is not None or time.monotonic() > end:
                 self.errors.seek(0)
                 raise RuntimeError(f"the warm process did not start: {self.errors.read()[-2000:]}")
@@ -89,7 +107,8 @@ class Session:
 
     Parameters
     ----------
-    zygote : Zygote
+    door : Door
+        Of a warm process.
     seconds : float
         How long a cell or a call may take.
     total : float
@@ -101,15 +120,17 @@ class Session:
     ------
     Unsafe
         A layer of the sandbox is missing here.
+    OSError
+        The warm process is not there.
     """
 
-    def __init__(self, zygote, *, seconds=20.0, total=120.0, limits=None, allow_missing=()):
+    def __init__(self, door, *, seconds=20.0, total=120.0, limits=None, allow_missing=()):
         self.seconds, self.end, self.buffer, self.dead = seconds, time.monotonic() + total, b"", None
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect(zygote.socket)
+        self.socket.connect(door.socket)
         env = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "LC_ALL")}
         env |= {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "OMP_NUM_THREADS": "1"}
-        hello = self._ask({"env": env, "box": zygote.box, "limits": limits or {}, "allow_missing": list(allow_missing)})
+        hello = self._ask({"env": env, "box": door.box, "limits": limits or {}, "allow_missing": list(allow_missing)})
         if "unsafe" in hello:
             self.close()
             raise Unsafe(str(hello["unsafe"])[:500])

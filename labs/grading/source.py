@@ -6,8 +6,6 @@ The text is MyST Markdown with nbgrader's own metadata, so Jupytext alone reads 
 import pathlib
 import re
 
-import jupytext
-
 LABS = pathlib.Path(__file__).resolve().parent.parent
 BEGIN, END = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
 _HIDDEN = re.compile(r"(?ms)^[^\n]*BEGIN HIDDEN TESTS[^\n]*\n(.*?)^[^\n]*END HIDDEN TESTS[^\n]*\n?")
@@ -42,6 +40,8 @@ def notebook(lab):
     ValueError
         Two cells share a grade_id, or hidden tests stand outside a test cell.
     """
+    import jupytext  # here, because who only grades does not read the text
+
     nb = jupytext.read(LABS / f"{lab}.md")
     nb.metadata.pop("jupytext", None)
     nb.metadata.kernelspec = {"display_name": "Python 3", "language": "python", "name": "python3"}

@@ -12,11 +12,10 @@ import time
 from unittest import mock
 
 import nbformat
-from nbformat.v4 import new_output
 
 from labs.grading import safe, source
 from labs.grading.hidden import run_hidden
-from labs.grading.normalise import rebuild
+from labs.grading.normalise import about, rebuild
 from labs.grading.session import Gone, Session
 
 VERSION = "1"  # of what a result means: a change grades everybody again
@@ -54,7 +53,7 @@ def check_lab(nb):
             raise ValueError(f"{meta['grade_id']}: {meta['points']} points without a hidden test")
 
 
-def grade(full, released, cells, notes, zygote, *, key, student, seconds=20.0, total=120.0, limits=None, allow_missing=()):
+def grade(full, released, cells, notes, door, *, key, student, seconds=20.0, total=120.0, limits=None, allow_missing=()):
     """Run and mark one submission.
 
     Parameters
@@ -65,7 +64,8 @@ def grade(full, released, cells, notes, zygote, *, key, student, seconds=20.0, t
         What was read of the submitted file (see :mod:`labs.grading.normalise`); empty if it could not be read.
     notes : list of str
         What has to be said about the file.
-    zygote : Zygote
+    door : Door
+        Of a warm process (see :class:`labs.grading.session.Zygote`).
     key, student : str
         Which numbers the tests draw.
     seconds, total, limits, allow_missing
@@ -82,7 +82,7 @@ def grade(full, released, cells, notes, zygote, *, key, student, seconds=20.0, t
     notes = [*notes, *(more if cells else [])]
     ours = {source.meta(c).get("grade_id"): c.source for c in full.cells}
     marks, texts = {}, []
-    session = Session(zygote, seconds=seconds, total=total, limits=limits, allow_missing=allow_missing)
+    session = Session(door, seconds=seconds, total=total, limits=limits, allow_missing=allow_missing)
     space = {name: Proxy(session, name, texts) for name in functions(full)}
     try:
         with mock.patch.dict(os.environ, GRADING_KEY=key, GRADING_STUDENT=student):
@@ -102,9 +102,7 @@ def grade(full, released, cells, notes, zygote, *, key, student, seconds=20.0, t
     if session.dead:
         notes.append(session.dead)
     if notes:
-        lines = "\n".join(f"- {note}" for note in notes)
-        text = f"**About the file that was handed in**\n\n{lines}"
-        nb.cells.insert(0, nbformat.v4.new_markdown_cell(text, id="about-this-file"))
+        nb.cells.insert(0, about(notes))
     return {
         "student": student,
         "marks": marks,
@@ -122,7 +120,7 @@ def _run(session, text):
     try:
         reply = session.cell(text)
     except Gone as why:
-        return [new_output("error", ename="Stopped", evalue=str(why), traceback=[str(why)])], None
+        return [_output("error", ename="Stopped", evalue=str(why), traceback=[str(why)])], None
     found = reply.get("outputs")
     outputs = [nbformat.from_dict(o) for o in safe.outputs(found if isinstance(found, list) else [])]
     count = reply.get("count")
@@ -147,6 +145,11 @@ def _mark(cell, meta, space, marks, notes):
         notes.append(f"{name} could not be marked automatically ({type(error).__name__}); a person will do it")
         return
     cell.outputs = [
-        new_output("stream", name="stdout", text=said),
-        new_output("execute_result", data={"text/plain": repr(marks[name])}, execution_count=cell.execution_count),
+        _output("stream", name="stdout", text=said),
+        _output("execute_result", data={"text/plain": repr(marks[name])}, metadata={}, execution_count=cell.execution_count),
     ]
+
+
+def _output(kind, **parts):
+    """An output of ours; nbformat's own makers validate each one, which takes longer than many a call."""
+    return nbformat.from_dict({"output_type": kind, **parts})

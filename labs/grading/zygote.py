@@ -2,7 +2,7 @@
 
 A client connects to its UNIX socket and talks to the child on that connection; hanging up kills the child and all that it started.
 So does holding more memory than a submission may, counted over all its processes: a limit of the kernel's bounds each one only.
-The server must have one thread: it imports libraries and runs nothing. It holds no secret: its environment is empty, and
+The server must have one thread: it imports libraries and runs nothing of a student's. It holds no secret: its environment is empty, and
 nbgrader, the gradebook and the hidden tests are never loaded here.
 """
 
@@ -29,7 +29,6 @@ os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
 MODULES = (
     "IPython.core.interactiveshell",
     "IPython.core.completer",
-    "nbformat.v4",
     "numpy",
     "numpy.random",
     "torch",
@@ -60,23 +59,34 @@ def warm(modules=MODULES):
         torch.set_num_threads(1)
         a = torch.ones(2, requires_grad=True)
         torch.tanh(a).sum().backward()  # the first backward loads hundreds of modules
+    child = sys.modules.get("labs.grading.child")
+    if child is not None:
+        child.make_shell()
     threads = len(os.listdir("/proc/self/task"))
     if threads != 1:
         raise RuntimeError(f"the warm process has {threads} threads: forking it is not safe")
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
-def memory_of(pid):
-    """Bytes that a process and all that it started hold for themselves; what they share with the warm process is not theirs."""
-    total, found = 0, []
+def holds_more(pid, most):
+    """Whether a process and all that it started hold more than ``most`` bytes for themselves; what they share with the warm process is
+    not theirs."""
+    found = []
     with contextlib.suppress(psutil.Error):
         first = psutil.Process(pid)
         found = [first, *first.children(recursive=True)]
-    for process in found:
-        with contextlib.suppress(psutil.Error, OSError):
-            total += process.memory_full_info().uss
-    return total
+
+    def total(of):
+        held = 0
+        for process in found:
+            with contextlib.suppress(psutil.Error, OSError):
+                held += of(process)
+        return held
+
+    # The shared memory is told apart only where all of it would be too much: looking at every page takes the kernel long.
+    return total(lambda p: p.memory_info().rss) > most and total(lambda p: p.memory_full_info().uss) > most
 
 
 def serve(path, memory, modules=MODULES):
@@ -107,7 +117,7 @@ def serve(path, memory, modules=MODULES):
         if connections and time.monotonic() - looked > LOOK_EVERY / 1000:
             looked = time.monotonic()
             for _, pid in connections.values():
-                if memory_of(pid) > memory:
+                if holds_more(pid, memory):
                     _kill(pid)
         for fd, _ in ready:
             if fd == 0:

@@ -65,7 +65,7 @@ FULL, RELEASED = lab(True), lab(False)
 def zygote():
     z = Zygote().wait()
     try:
-        Session(z).close()
+        Session(z.door).close()
     except Unsafe as missing:
         z.close()
         pytest.skip(f"this machine cannot lock a process in: {missing}")
@@ -79,7 +79,7 @@ def grade(zygote, answer, extra=(), explain="mine", **options):
     cells[4] = ("markdown", "explain", explain)
     cells[2:2] = [("code", None, text) for text in extra]
     options = {"seconds": 10.0, "total": 30.0, "limits": {"AS": 4 << 30, "CPU": 20}, **options}
-    return trusted.grade(FULL, RELEASED, cells, [], zygote, key="k", student="mallory", **options)
+    return trusted.grade(FULL, RELEASED, cells, [], zygote.door, key="k", student="mallory", **options)
 
 
 def shown(result):
@@ -290,7 +290,7 @@ def test_all_processes_of_a_submission_together_may_hold_so_much_memory_and_no_m
     zygote = Zygote(memory=400 << 20).wait()
     try:
         began = time.monotonic()
-        session = Session(zygote, seconds=60)
+        session = Session(zygote.door, seconds=60)
         with pytest.raises(Gone, match="the process stopped"):
             session.cell(greedy)
         assert time.monotonic() - began < 30, "stopped by the memory, not by the clock"
@@ -298,7 +298,7 @@ def test_all_processes_of_a_submission_together_may_hold_so_much_memory_and_no_m
         while children(zygote.process.pid) and time.monotonic() < end:
             time.sleep(0.05)
         assert children(zygote.process.pid) == []
-        modest = Session(zygote, seconds=60)
+        modest = Session(zygote.door, seconds=60)
         assert modest.cell("a = bytearray(100 << 20)")["ok"] is True
         modest.close()
     finally:
@@ -334,7 +334,7 @@ def test_structure_and_points_come_from_the_release(zygote):
     nb, _ = rebuild(RELEASED, hostile)
     assert [source.meta(c).get("grade_id") for c in nb.cells if source.meta(c)] == [source.meta(c)["grade_id"] for c in RELEASED.cells]
     assert not any("tags" in c.metadata for c in nb.cells)
-    result = trusted.grade(FULL, RELEASED, hostile, [], zygote, key="k", student="m")
+    result = trusted.grade(FULL, RELEASED, hostile, [], zygote.door, key="k", student="m")
     assert result["marks"] == {"double_check": 0.0, "double_test": 0.0}
 
 
@@ -342,7 +342,7 @@ def test_a_fault_of_our_own_goes_to_a_person_and_points_need_hidden_tests(zygote
     broken = nbformat.from_dict(json.loads(json.dumps(FULL)))
     broken.cells[3].source = broken.cells[3].source.replace("_part.mark()", "undefined_name\n")
     cells = [(c.cell_type, source.meta(c)["grade_id"], c.source) for c in RELEASED.cells]
-    result = trusted.grade(broken, RELEASED, cells, [], zygote, key="k", student="m")
+    result = trusted.grade(broken, RELEASED, cells, [], zygote.door, key="k", student="m")
     assert result["marks"]["double_test"] is None and "a person will do it" in result["notes"][0]
     trusted.check_lab(FULL)
     with pytest.raises(ValueError, match="double_test: 4 points without a hidden test"):
@@ -363,7 +363,7 @@ def test_the_numbers_are_the_students_own_and_the_same_again(zygote):
     cells = [(c.cell_type, source.meta(c)["grade_id"], c.source) for c in RELEASED.cells]
     cells[1] = ("code", "double", text)
     said = [
-        trusted.grade(FULL, RELEASED, cells, [], zygote, key=k, student=s)["notebook"]
+        trusted.grade(FULL, RELEASED, cells, [], zygote.door, key=k, student=s)["notebook"]
         for k, s in (("k", "a"), ("k", "a"), ("k", "b"), ("l", "a"))
     ]
     outputs = [json.dumps([c.get("outputs") for c in json.loads(t)["cells"]]) for t in said]
@@ -371,7 +371,7 @@ def test_the_numbers_are_the_students_own_and_the_same_again(zygote):
 
 
 def test_a_student_process_ends_with_its_session(zygote):
-    session = Session(zygote)
+    session = Session(zygote.door)
     session.cell("import os, time\nif os.fork() == 0: time.sleep(1000)")
     running = children(zygote.process.pid)
     assert running
