@@ -43,35 +43,35 @@ claims: $(ENVIRONMENT)  ## Measure what the lessons claim over several seeds, wh
 bench: $(ENVIRONMENT)  ## Measure the claims of speed on this machine
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(PY) "$$script"; done
 
-# The road of a lab: N=2 names it. What each step reads and writes: labs/README.md
-LAB = $(if $(N),--lab $(N))
+# The road of a lab: N=2 or LAB=lab02_rnn names it, FLAGS go to the step. What each step reads and writes: labs/README.md
+WHICH = $(if $(or $(LAB),$(N)),--lab $(or $(LAB),$(N))) $(FLAGS)
 
 lab: $(ENVIRONMENT)  ## Open a lab as a student does (N=2)
-	@$(PY) -m labs.grading open $(LAB)
+	@$(PY) -m labs.grading open $(WHICH)
 
 release: $(ENVIRONMENT)  ## Teachers: make the students' notebook of a lab (N=2)
-	@$(PY) -m labs.grading release $(LAB)
+	@$(PY) -m labs.grading release $(WHICH)
 
 collect: $(ENVIRONMENT)  ## Teachers: take in the downloaded submissions (N=2)
-	@$(PY) -m labs.grading collect $(LAB)
+	@$(PY) -m labs.grading collect $(WHICH)
 
 grade: $(ENVIRONMENT)  ## Teachers: grade the collected submissions (N=2)
-	@$(PY) -m labs.grading grade $(LAB)
+	@$(PY) -m labs.grading grade $(WHICH)
 
 feedback: $(ENVIRONMENT)  ## Teachers: write a page for each student (N=2)
-	@$(PY) -m labs.grading feedback $(LAB)
+	@$(PY) -m labs.grading feedback $(WHICH)
 
 export: $(ENVIRONMENT)  ## Teachers: write the grades as CSV (N=2)
-	@$(PY) -m labs.grading export $(LAB)
+	@$(PY) -m labs.grading export $(WHICH)
 
 report: $(ENVIRONMENT)  ## Teachers: write a page with the state of the grading (N=2)
-	@$(PY) -m labs.grading report $(LAB)
+	@$(PY) -m labs.grading report $(WHICH)
 
 similar: $(ENVIRONMENT)  ## Teachers: write a page of submissions that resemble each other (N=2)
-	@$(PY) -m labs.grading similar $(LAB)
+	@$(PY) -m labs.grading similar $(WHICH)
 
 solutions: $(ENVIRONMENT)  ## Teachers: run a lab's model answers and write them as a private page (N=2)
-	@$(PY) -m labs.grading solutions $(LAB)
+	@$(PY) -m labs.grading solutions $(WHICH)
 
 clean:  ## Remove what was built; .venv stays
 	rm -rf _build
