@@ -8,7 +8,7 @@ PORT ?= 8000
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book pdf serve test lint mutants claims bench lab release collect grade feedback export report similar solutions clean
+.PHONY: help setup book pdf serve test lint mutants claims kills bench lab release collect grade feedback export report similar solutions clean
 
 help:  ## Show the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,9 @@ mutants: $(ENVIRONMENT)  ## Plant faults in a copy of rnnlib: does a test see ea
 
 claims: $(ENVIRONMENT)  ## Measure what the lessons claim over several seeds, where the code changed (LESSON=adding for one)
 	@$(PY) -m tools.claims $(if $(JOBS),--jobs $(JOBS)) $(LESSON)
+
+kills: $(ENVIRONMENT)  ## Kill the grader 50 times at random moments: is every submission graded once?
+	@$(PY) tests/proofs/kills.py
 
 bench: $(ENVIRONMENT)  ## Measure the claims of speed on this machine
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(PY) "$$script"; done

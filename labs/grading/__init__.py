@@ -2,4 +2,5 @@
 
 import sys
 
-sys.modules.setdefault("rfc3987_syntax", None)  # jsonschema would compile a grammar for a format that no notebook has: a second a process
+# jsonschema, which nbformat loads, compiles a grammar for a format that no notebook has: more than a second in every process.
+sys.modules.setdefault("rfc3987_syntax", None)

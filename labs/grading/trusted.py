@@ -74,8 +74,8 @@ def grade(full, released, cells, notes, door, *, key, student, seconds=20.0, tot
     Returns
     -------
     result : dict
-        ``student``, ``marks`` (grade_id → points, or None where a test of ours failed), ``notes``, ``notebook`` (JSON text), ``layers``,
-        ``seconds``.
+        ``student``, ``marks`` (grade_id → points, or None where a test of ours failed), ``notes``, ``notebook`` (JSON text),
+        ``stopped`` (its process did not live to the end), ``layers``, ``seconds``.
     """
     began = time.perf_counter()
     nb, more = rebuild(released, cells)
@@ -108,6 +108,7 @@ def grade(full, released, cells, notes, door, *, key, student, seconds=20.0, tot
         "marks": marks,
         "notes": notes,
         "notebook": json.dumps(nb),
+        "stopped": bool(session.dead),
         "layers": session.layers,
         "seconds": time.perf_counter() - began,
     }

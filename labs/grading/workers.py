@@ -14,10 +14,10 @@ import nbformat
 
 from labs.grading import trusted
 from labs.grading.normalise import Unreadable, cells_in
-from labs.grading.session import Zygote
+from labs.grading.session import Gone, Zygote
+from labs.grading.zygote import COLLECT, ONE_THREAD
 
 TRIES = 3  # with a submission whose warm process is killed
-ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _here = {}  # of a worker: the lab, the key, the door of the warm process
 
 
@@ -31,7 +31,18 @@ def start(full, released, key, options, door=None):
     if door is None:
         _warm()
     gc.freeze()  # the libraries stay: no collection need look at them again
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(*COLLECT)
+
+
+def start_of_pool(*setting):
+    """As :func:`start`, in a process that must not outlive the command that started it, however that ended."""
+    threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
+    start(*setting)
+
+
+def _end_with(parent):
+    parent.join()
+    os._exit(1)
 
 
 def _warm():
@@ -70,12 +81,14 @@ def grade_one(student, raw, notes):
     w = _here
     with w["lock"]:  # a Dask worker may have several threads; the numbers of a test hang on the process's environment
         for _ in range(TRIES):
-            if not w["door"].alive():
-                _warm()
-            with contextlib.suppress(ConnectionError, FileNotFoundError):  # killed since we looked
+            try:
                 result = trusted.grade(w["full"], w["released"], cells, notes, w["door"], key=w["key"], student=student, **w["options"])
-                if w["door"].alive():
+                if not result["stopped"] or w["door"].answers():
                     return result
+            except (OSError, Gone):
+                if w["door"].answers():
+                    raise
+            _warm()
     raise RuntimeError(f"the warm process was killed {TRIES} times")
 
 
@@ -92,10 +105,10 @@ def pool(setting, count):
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["labs.grading.workers", "torch", "IPython.core.inputtransformer2"])
-    with mock.patch.dict(os.environ, dict.fromkeys(ONE_THREAD, "1")):
+    with mock.patch.dict(os.environ, ONE_THREAD):
         zygote = Zygote()
         try:
-            with concurrent.futures.ProcessPoolExecutor(count, context, start, (*setting, zygote.door)) as executor:
+            with concurrent.futures.ProcessPoolExecutor(count, context, start_of_pool, (*setting, zygote.door)) as executor:
                 try:
                     started = [executor.submit(ready) for _ in range(count)]
                     zygote.wait()

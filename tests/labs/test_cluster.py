@@ -10,8 +10,10 @@ import time
 
 import nbformat
 import pytest
+import yaml
+from distributed.cli import dask_scheduler, dask_worker
 
-from labs.grading import engine, source
+from labs.grading import engine, slurm, source
 from labs.grading.build import release
 from labs.grading.course import Course
 from labs.grading.feedback import export
@@ -92,6 +94,30 @@ def test_a_cluster_gives_the_same_grades_even_if_a_worker_is_killed(tmp_path, sc
     assert {g.student: g.score for g in graded} == STUDENTS
     again = engine.grade(course, LAB, force=True, progress=False, workers=1)
     assert {g.student: (g.score, g.notes) for g in again} == {g.student: (g.score, g.notes) for g in graded}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_slurm_job_starts_workers_of_this_checkout_with_one_thread_each(capsys, monkeypatch):
+    words = "--script --cores 3 --memory 18GB --option=--partition=short --host 127.0.0.1"
+    monkeypatch.setattr(sys, "argv", ["slurm", *words.split()])
+    slurm.main()
+    script = capsys.readouterr().out
+    for line in ("#SBATCH --cpus-per-task=3", "#SBATCH --partition=short", f"cd '{ROOT}'", f"export PYTHONPATH='{ROOT}'"):
+        assert line in script.splitlines()
+    assert f"{sys.executable} -m distributed.cli.dask_worker tcp://127.0.0.1:" in script
+    assert "--nthreads 1" in script and "--nworkers 3" in script
+    assert "export OMP_NUM_THREADS='1'" in script and "GRADING_KEY" not in script
+
+
+def test_what_kubernetes_starts_exists_and_takes_these_options():
+    spec = yaml.safe_load((ROOT / "labs" / "grading" / "kubernetes.yaml").read_text())["spec"]
+    for part, program_ in (("worker", dask_worker), ("scheduler", dask_scheduler)):
+        [container] = spec[part]["spec"]["containers"]
+        assert container["command"] == [".venv/bin/python", "-m", program_.__name__]
+        known = {name for option in program_.main.params for name in (*option.opts, *option.secondary_opts)}
+        assert {word for word in container["args"] if word.startswith("--")} <= known
+    assert spec["worker"]["spec"]["containers"][0]["args"][2:4] == ["--nthreads", "1"]
+    assert spec["scheduler"]["service"]["ports"][0]["port"] == spec["scheduler"]["spec"]["containers"][0]["ports"][0]["containerPort"]
 
 
 @pytest.mark.slow

@@ -8,10 +8,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 
+import nbformat
 import numpy as np
 import pytest
+from proofs.kills import kill
 
 from labs.grading import source, wire
 from labs.grading.journal import Journal, version_of, write_whole
@@ -140,12 +143,12 @@ def total(rows, student):
 @pytest.mark.slow
 def test_a_class_is_graded_once_even_if_every_run_is_killed(course):
     rng = random.Random(6)
-    for _ in range(int(os.environ.get("GRADING_KILLS", "2"))):  # 50 before a release
+    for _ in range(2):  # `make kills` does it 50 times
         process = start("grade", "--lab", "2", "--course", course, "--quiet", "--workers", "2")
         try:
-            process.wait(rng.uniform(2.0, 12.0))
+            process.wait(rng.uniform(1.0, 8.0))
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            kill(process, alone=rng.random() < 0.5)
         process.communicate()
         rows = marks(course)
         assert len(rows) == len({r[:2] for r in rows}), "no grade stands twice"
@@ -202,3 +205,32 @@ def test_a_corrected_hidden_test_changes_the_marks_that_it_is_about_and_nothing_
     wrong = {s for s, name, score, _ in before if name == "rnn_step_test" and score < 5}
     assert {"s01", "s03"} <= wrong and "s02" not in wrong
     assert marks(course) == [(s, n, x + (n == "rnn_step_test" and s in wrong) if x is not None else x, p) for s, n, x, p in before]
+
+
+@pytest.mark.slow
+def test_a_warm_process_that_the_system_kills_costs_nobody_their_grade(course, monkeypatch):
+    from labs.grading import trusted, workers
+    from labs.grading.course import Course
+    from labs.grading.engine import submission
+
+    lab, folder = source.notebook(LAB), Course(course)
+    released = json.dumps(nbformat.read(course / "release" / LAB / f"{LAB}.ipynb", 4))
+    grade, kills = trusted.grade, iter((0.0, 0.1, None))  # at once, in the middle, not at all; then at once every time
+
+    def killed_in_the_middle(*args, **options):
+        if (after := next(kills, 0.0)) is not None:
+            victim = workers._here.get("zygote", shared).process.pid
+            threading.Timer(after, os.kill, (victim, signal.SIGKILL)).start()
+        return grade(*args, **options)
+
+    monkeypatch.setattr(trusted, "grade", killed_in_the_middle)
+    shared = workers.Zygote().wait()
+    try:
+        workers.start(json.dumps(lab), released, folder.key(), {}, shared.door)
+        result = workers.grade_one("s02", *submission(folder, LAB, "s02"))
+        assert sum(result["marks"].values()) == 44.0 and result["notes"] == []
+        with pytest.raises(RuntimeError, match="killed 3 times"):
+            workers.grade_one("s02", *submission(folder, LAB, "s02"))
+    finally:
+        workers.stop()
+        shared.close()

@@ -11,6 +11,7 @@ import pathlib
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 LAB = "lab02_rnn"
+IMPORTS = "import numpy, torch, matplotlib.pyplot"
 
 
 def code_hash(root=ROOT):
@@ -30,3 +31,20 @@ def store(name, facts):
 def stored(name):
     """What ``NAME.json`` says."""
     return json.loads((HERE / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def hand_in(folder, submissions):
+    """So many submissions in a course that has released the lab: the model answer, a mistake in every third one, and imports before it."""
+    from labs.grading import source
+
+    released = json.loads((folder / "release" / LAB / f"{LAB}.ipynb").read_text())
+    model = {source.meta(c).get("grade_id"): c.source for c in source.notebook(LAB).cells}
+    for k in range(submissions):
+        for cell in released["cells"]:
+            meta = cell["metadata"].get("nbgrader", {})
+            if meta.get("solution"):
+                cell["source"] = model[meta["grade_id"]].replace(" + b_h)", ")" if k % 3 == 0 else " + b_h)")
+        first = {"cell_type": "code", "id": "imports", "metadata": {}, "outputs": [], "execution_count": None, "source": IMPORTS}
+        path = folder / "submitted" / f"s{k:03d}" / LAB / f"{LAB}.ipynb"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps({**released, "cells": [first, *released["cells"]]}))

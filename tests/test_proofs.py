@@ -1,0 +1,33 @@
+"""What `make kills` and the benchmark of grading found, and whether the code is still the one that they found it with."""
+
+import pytest
+from proofs import ROOT, code_hash, stored
+
+
+def fresh(name, how):
+    found = stored(name)
+    if found["code"] != code_hash(ROOT):
+        pytest.skip(f"the engine or its lab has changed since {found['date']}: {how} would tell")
+    return found
+
+
+def test_fifty_kills_left_every_submission_graded_once():
+    found = fresh("kills", "`make kills`")
+    assert len(found["kills"]) == 50 and found["runs_that_ended"] > 0
+    assert any(0 < k["in_journal"] < found["submissions"] for k in found["kills"]), "some while submissions were graded"
+    assert any(k["in_journal"] > k["in_gradebook"] for k in found["kills"]), "some before the gradebook had all of it"
+
+
+def test_the_speed_of_grading_was_measured_on_a_class():
+    found = fresh("speed", "`python benchmarks/grading.py --submissions 200 --store`")
+    plain, settings, locked = found["a_minute"].values()
+    assert found["submissions"] == 200 and locked > settings and locked > plain
+
+
+def test_the_hash_sees_a_change_of_the_engine(tmp_path):
+    for name in ("labs/grading/engine.py", "labs/lab02_rnn.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("one")
+    before = code_hash(tmp_path)
+    (tmp_path / "labs/grading/engine.py").write_text("two")
+    assert code_hash(tmp_path) != before
