@@ -21,6 +21,7 @@ import numpy as np
 
 from labs.grading import forbid, forbid_text
 
+MAX_WHY = 2000  # characters
 TOL = 1e-5  # relative to the largest expected entry: float32 inside is fine, every planted mistake is far outside
 
 
@@ -216,6 +217,7 @@ class Part:
             got += 0.0 if why else points
             lines.append(f"  [{'lost' if why else ' ok '}] {title}: {0 if why else points:g} of {points:g}")
             if why:
+                why = " ".join(why.split())[:MAX_WHY]  # one line: a second one could pass for ours
                 lines.append(f"         {why}")
         got = float(round(min(got, self.points), 6))
         print("\n".join([f"{self.name}: {got:g} of {self.points:g} points", *lines]))

@@ -2,17 +2,23 @@
 
 import dataclasses
 import datetime
+import lzma
 import os
 import pathlib
 import re
 import shutil
 import stat
+import struct
 import tempfile
 import zipfile
+import zlib
 
 MAX_FILE, MAX_MEMBERS = 20_000_000, 2000
 # What zipfile raises on what is no zip, torn, encrypted (RuntimeError) or packed by a method that it does not know (NotImplementedError).
-BAD_ZIP = (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, ValueError, EOFError)
+BAD_ZIP = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(OSError, RuntimeError, NotImplementedError, ValueError, OverflowError, EOFError, MemoryError),
+)
 PROBLEM = "problem.txt"  # lies beside a submission that could not be taken as it came
 _STUDENT = re.compile(r"^(?P<student>[\w.@+-]+?)(?:[_-]lab\d\d\w*)?$")
 
@@ -56,11 +62,12 @@ def collect(course, lab, folder=None, force=False):
 
 
 def _collect(course, lab, folder, force, notes):
-    done = [Collected("", name, note) for name, note in notes.items() if not (folder / name).exists()]
+    there = set(os.listdir(folder))
+    done = [Collected("", plain(name), note) for name, note in notes.items() if name not in there]
     for path in sorted(folder.iterdir()):
         found = _STUDENT.match(path.stem)
         if path.suffix not in (".zip", ".ipynb") or not found:
-            done.append(Collected("", path.name, "skipped: expected STUDENT.zip, STUDENT_labNN_topic.zip or STUDENT.ipynb"))
+            done.append(Collected("", plain(path.name), "skipped: expected STUDENT.zip, STUDENT_labNN_topic.zip or STUDENT.ipynb"))
             continue
         student = found["student"]
         target = course.folder("submitted", lab, student)
@@ -104,7 +111,12 @@ def _take(path, target):
     if len(data) > MAX_FILE:
         return f"the notebook in the zip is larger than {MAX_FILE // 1_000_000} MB"
     target.write_bytes(data)  # only the content: names, links and paths inside the zip are never used
-    return "" if named else f"taken from {pathlib.PurePosixPath(chosen.filename).name}, expected {target.name}"
+    return "" if named else f"taken from {plain(pathlib.PurePosixPath(chosen.filename).name)}, expected {target.name}"
+
+
+def plain(name):
+    """A name that somebody chose, as it may be shown: letters, digits, spaces, dots, dashes and slashes."""
+    return re.sub(r"[^\w. /-]", "?", name)[:80]
 
 
 def _hidden(name):

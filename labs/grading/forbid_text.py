@@ -3,9 +3,12 @@
 import ast
 import dataclasses
 import functools
+import re
 
 from labs.grading.forbid import DETOURS, DIFFERENTIATION, module_of, word_of
 
+MAX_MAGICS = 200_000  # magics times characters of a cell: IPython reads the whole cell again for each of them
+_MAGIC = re.compile(r"(?m)^\s*[%!?,;/]|=\s*[%!]|\?\s*$")
 MAGICS = ("run", "load", "py", "python", "system", "sx", "script", "bash", "sh")
 
 
@@ -48,6 +51,8 @@ def _statements(text):
     """The top-level statements of a cell; a cell that does not parse holds nothing that could run."""
     from IPython.core.inputtransformer2 import TransformerManager
 
+    if len(_MAGIC.findall(text)) * len(text) > MAX_MAGICS:
+        return (Statement(frozenset("*"), frozenset(), (), None, "the magics of IPython, so many that they are not read"),)
     while text.lstrip().startswith("%%"):  # what a cell magic such as %%time wraps is code
         text = text.lstrip().partition("\n")[2]
     try:
@@ -107,10 +112,11 @@ def _taken(node):
 def _found(node, own):
     if isinstance(node, ast.Import):
         for a in node.names:
-            yield module_of(a.name) or word_of(a.name.split(".")[0])
+            yield _grader(a.name) or module_of(a.name) or word_of(a.name.split(".")[0])
     elif isinstance(node, ast.ImportFrom):
+        home = node.module or ""
         for a in node.names:
-            yield module_of(node.module or "") or module_of(f"{node.module}.{a.name}") or word_of(a.name) or word_of(node.module or "")
+            yield _grader(home) or module_of(home) or module_of(f"{home}.{a.name}") or word_of(a.name) or word_of(home)
     elif isinstance(node, ast.Attribute):
         yield module_of(_dotted(node)) or word_of(node.attr)
     elif isinstance(node, ast.Name) and node.id not in own:
@@ -124,6 +130,10 @@ def _found(node, own):
         yield "the shell"
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr":
         yield None if len(node.args) > 1 and isinstance(node.args[1], ast.Constant) else "the function getattr with a computed name"
+
+
+def _grader(module):
+    return "the grader's own modules" if module.split(".")[0] == "labs" else None
 
 
 def _dotted(node):

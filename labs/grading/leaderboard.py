@@ -44,10 +44,8 @@ def results(course, lab):
 
 
 def _said(nb):
-    """What a hidden test said of the contest, as a match, or None."""
-    for cell in nb.cells:
-        if cell.cell_type != "code" or not source.meta(cell).get("points") or source.meta(cell).get("solution"):
-            continue
+    """What a hidden test said of the contest, as a match, or None. It is the last of the lab: no other cell may speak for it."""
+    for cell in [c for c in nb.cells if c.cell_type == "code" and source.meta(c).get("points") and not source.meta(c).get("solution")][-1:]:
         said = "".join(out.text for out in cell.outputs if out.output_type == "stream" and out.name == "stdout").splitlines()
         match = _LINE.fullmatch(said[-1]) if said else None  # the last line is the test's own, above it an error's text may be quoted
         if match:

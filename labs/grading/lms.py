@@ -1,5 +1,6 @@
 """What a learning platform gives and takes: its zip of all submissions, and its table of grades. Canvas and Moodle."""
 
+import collections
 import contextlib
 import csv
 import datetime
@@ -13,9 +14,9 @@ from labs.grading.collect import BAD_ZIP, MAX_FILE
 
 MAX_MEMBERS, MAX_TOTAL = 20_000, 8 << 30
 # Canvas: doejane_LATE_1234_56789_lab02_rnn-1.ipynb        Moodle: Jane Doe_1234_assignsubmission_file_/lab02_rnn.ipynb
-_CANVAS = re.compile(r"(?P<name>[^_/]+)(?P<late>_LATE)?_(?P<number>\d+)_\d+_(?P<file>[^/]+)")
-_MOODLE = re.compile(r"(?P<name>[^/]+?)_(?P<number>\d+)_assignsubmission_file_?/?(?P<file>[^/]+)")
-_AGAIN = re.compile(r"(?:-(\d+)| ?\((\d+)\))?$")  # what a platform or a browser adds to a file that comes a second time
+_CANVAS = re.compile(r"(?P<name>[^_/]+)(?P<late>_LATE)?_(?P<number>\d{1,18})_\d{1,18}_(?P<file>[^/]+)")
+_MOODLE = re.compile(r"(?P<name>[^/]+?)_(?P<number>\d{1,18})_assignsubmission_file_?/?(?P<file>[^/]+)")
+_AGAIN = re.compile(r"(?:-(\d{1,6})| ?\((\d{1,6})\))?$")  # what a platform or a browser adds to a file that comes a second time
 
 
 def unpack(archive, lab, folder):
@@ -59,14 +60,18 @@ def unpack(archive, lab, folder):
                 student = f"{_plain(found['name'])}-{found['number']}"
                 if student not in best or rank > best[student][0]:
                     best[student] = rank, member, suffix, found.groupdict().get("late")
+            numbers = collections.Counter(student.rpartition("-")[2] for student in best)
             left = MAX_TOTAL
             for student, (_, member, suffix, late) in best.items():
                 target = pathlib.Path(folder) / f"{student}{suffix}"
                 left -= _write(z, member, target)
                 if left < 0:
                     raise ValueError(f"{archive}: expected at most {MAX_TOTAL >> 30} GiB of submissions, got more")
-                if late:
-                    notes[target.name] = "the platform marks this submission as late"
+                remarks = ["the platform marks this submission as late"] if late else []
+                if numbers[student.rpartition("-")[2]] > 1:  # a name of a file or of a person can be made to look like another's
+                    remarks.append("the archive has this number under more than one name: a person has to see whose file this is")
+                if remarks:
+                    notes[target.name] = "; ".join(remarks)
             return notes
     except (zipfile.BadZipFile, OSError) as error:
         raise ValueError(f"{archive}: expected a platform's zip, got a file that cannot be read as one ({type(error).__name__})") from None

@@ -13,7 +13,7 @@ import stat
 import nbformat
 
 ABOUT = "about-this-file"  # the id of the cell of notes
-MAX_BYTES, MAX_CELLS, MAX_TEXT, MAX_DEPTH = 20_000_000, 1000, 200_000, 60
+MAX_BYTES, MAX_CELLS, MAX_TEXT, MAX_ALL = 20_000_000, 1000, 200_000, 2_000_000
 
 
 class Unreadable(Exception):
@@ -57,6 +57,8 @@ def cells_in(raw):
     cells = _cells(data)
     if not cells:
         raise Unreadable("the submitted file is not a notebook (it has no cells)")
+    if sum(len(text) for _, _, text in cells) > MAX_ALL:
+        raise Unreadable(f"the cells of the submitted notebook hold more than {MAX_ALL // 1_000_000} MB of text")
     return cells
 
 

@@ -1,5 +1,6 @@
 """What may stand in a page that staff or another student opens: text and pictures, nothing active, no hidden test."""
 
+import json
 import re
 
 from nbconvert.preprocessors import Preprocessor
@@ -7,20 +8,29 @@ from nbconvert.preprocessors import Preprocessor
 from labs.grading import source
 
 KEPT = ("text/plain", "image/png")
-MAX_TEXT, MAX_PNG, MAX_OUTPUTS = 20_000, 2_000_000, 50
+MAX_TEXT, MAX_PNG, MAX_OUTPUTS, MAX_CELL = 20_000, 2_000_000, 50, 4_000_000
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
+_ENTITY = re.compile(r"&(?=[#A-Za-z])")
+_LINK = re.compile(r"\](?=[(:\[])")
 _SCHEME = re.compile(r"(?i)\b(javascript|vbscript|data|file)\s*(?::|&#0*58;?|&#x0*3a;?|&colon;)")
 
 
 def markdown(text):
-    """Markdown with every HTML tag and every active link made inert."""
-    return _SCHEME.sub("blocked:", _TAG.sub("&lt;", text))
+    """Markdown without HTML, links and pictures: their signs are shown as they were written.
+
+    An invisible space stands where a link would begin, so that no spelling of its target has to be judged.
+    """
+    return _SCHEME.sub("blocked:", _LINK.sub("]\u200b", _TAG.sub("&lt;", _ENTITY.sub("&amp;", text))))
 
 
 def outputs(found):
-    """A cell's outputs as plain text and PNG."""
-    kept = []
+    """A cell's outputs as plain text and PNG, of a size that a page can hold."""
+    kept, left = [], MAX_CELL
     for out in found[:MAX_OUTPUTS]:
+        left -= len(json.dumps(kept[-1])) if kept else 0
+        if left < 0:
+            kept[-1] = {"output_type": "stream", "name": "stdout", "text": "[shortened]\n"}
+            break
         kind = out.get("output_type") if isinstance(out, dict) else None
         if kind == "stream":
             name = "stderr" if out.get("name") == "stderr" else "stdout"
@@ -40,13 +50,15 @@ def outputs(found):
             if not re.fullmatch(r"[A-Za-z0-9+/=\s]*", data.get("image/png", "")):
                 del data["image/png"]
             if data:
-                count = {"execution_count": out.get("execution_count")} if kind == "execute_result" else {}
+                count = out.get("execution_count")
+                count = {"execution_count": count if type(count) is int else None} if kind == "execute_result" else {}
                 kept.append({"output_type": kind, "data": data, "metadata": {}, **count})
     return kept
 
 
 def _text(value, limit):
     text = "".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = text.encode("utf-8", "replace").decode()  # half a character cannot be written to a file
     return text if len(text) <= limit else text[:limit] + "\n[shortened]"
 
 

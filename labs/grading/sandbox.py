@@ -6,7 +6,8 @@ It must have one thread. Layers, each reported as on or off:
 ids        root only: become an unprivileged user
 namespaces user, mount, process, network, IPC: nothing else to see or signal; a small memory disk as working folder
 landlock   reads below the Python installation only, writes below the working folder only; no TCP
-seccomp    no ptrace, mount, new namespaces, kernel keyrings, bpf, io_uring; no socket but a UNIX one
+seccomp    no ptrace, mount, new namespaces, kernel keyrings, bpf, io_uring, file watches, memory that no limit counts; no way to a socket
+           that it was not born with; it cannot outlive us
 limits     address space, CPU seconds, file size, open files, processes, no core dumps
 ========== =====================================================================================================
 """
@@ -163,6 +164,8 @@ def _namespaces(box, megabytes):
         with open(f"/proc/self/{name}", "w") as file:
             file.write(text)
     _check(_libc.mount(b"none", b"/", None, 0x4000 | 0x40000, None), "mount")  # recursive, private
+    read_only = struct.pack("QQQQ", 1, 0, 0, 0)  # all that is mounted: landlock does not see a change of mode, owner or time
+    _check(_libc.syscall(442, -100, b"/", 0x8000, read_only, len(read_only)), "mount_setattr")
     options = f"size={megabytes}m,nr_inodes=4096,mode=700".encode()
     _check(_libc.mount(b"tmpfs", box.encode(), b"tmpfs", 2 | 4, options), "mount tmpfs")  # no setuid, no devices
     child = os.fork()  # the new process namespace starts with the child
@@ -239,6 +242,20 @@ _DENIED = {
     "reboot": (169, 142),
     "acct": (163, 89),
     "personality": (135, 92),
+    "socket": (41, 198),
+    "connect": (42, 203),
+    "bind": (49, 200),
+    "listen": (50, 201),
+    "sendmsg": (46, 211),
+    "sendmmsg": (307, 269),
+    "inotify_init": (253, None),
+    "inotify_init1": (294, 26),
+    "inotify_add_watch": (254, 27),
+    "fanotify_init": (300, 262),
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
+    "shmget": (29, 194),
+    "msgget": (68, 186),
 }
 
 
@@ -246,17 +263,25 @@ def _seccomp():
     machine = platform.machine()
     if machine not in ("x86_64", "aarch64"):
         raise OSError(0, f"no filter for {machine}")
-    x86 = machine == "x86_64"
-    arch, socket_call, column = (0xC000003E, 41, 0) if x86 else (0xC00000B7, 198, 1)
-    load, equal, at_least, answer = 0x20, 0x15, 0x35, 0x06
+    column = ("x86_64", "aarch64").index(machine)
+    arch = (0xC000003E, 0xC00000B7)[column]
+    clone, prctl, sendto = ((56, 220)[column], (157, 167)[column], (44, 206)[column])
+    load, equal, at_least, any_bit, answer = 0x20, 0x15, 0x35, 0x45, 0x06
     refuse, missing, allow, kill = 0x00050000 | 1, 0x00050000 | 38, 0x7FFF0000, 0x80000000
+    argument = lambda n: 16 + 8 * n  # where the low half of an argument lies
     rules = [(load, 0, 0, 4), (equal, 1, 0, arch), (answer, 0, 0, kill), (load, 0, 0, 0)]
-    if x86:
+    if machine == "x86_64":
         rules += [(at_least, 0, 1, 0x40000000), (answer, 0, 0, refuse)]  # the x32 door
     rules += [(equal, 0, 1, 435), (answer, 0, 0, missing)]  # clone3: libc falls back to clone
     for numbers in _DENIED.values():
-        rules += [(equal, 0, 1, numbers[column]), (answer, 0, 0, refuse)]
-    rules += [(equal, 0, 3, socket_call), (load, 0, 0, 16), (equal, 1, 0, 1), (answer, 0, 0, refuse), (answer, 0, 0, allow)]
+        if numbers[column] is not None:
+            rules += [(equal, 0, 1, numbers[column]), (answer, 0, 0, refuse)]
+    # A namespace by clone; ending with us or being looked at switched off by prctl; a datagram to an address.
+    rules += [(equal, 0, 4, clone), (load, 0, 0, argument(0)), (any_bit, 0, 1, _NEW), (answer, 0, 0, refuse), (answer, 0, 0, allow)]
+    rules += [(equal, 0, 5, prctl), (load, 0, 0, argument(0)), (equal, 1, 0, _PDEATHSIG), (equal, 0, 1, _DUMPABLE)]
+    rules += [(answer, 0, 0, refuse), (answer, 0, 0, allow)]
+    rules += [(equal, 0, 5, sendto), (load, 0, 0, argument(4)), (equal, 0, 2, 0), (load, 0, 0, argument(4) + 4), (equal, 1, 0, 0)]
+    rules += [(answer, 0, 0, refuse), (answer, 0, 0, allow)]
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *rule) for rule in rules))
     _prctl(_NO_NEW_PRIVS, 1)
     _prctl(_SECCOMP, 2, struct.pack("HxxxxxxP", len(rules), ctypes.addressof(code)))

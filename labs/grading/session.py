@@ -19,7 +19,7 @@ from labs.grading.sandbox import Unsafe
 from labs.grading.wire import Refused, decode, encode
 
 _PREFIX = "zygote-"  # of a warm process's folder; then the number of the grader's process
-MAX_REPLY = 64_000_000
+MAX_REPLY, MAX_CHANGED = 8_000_000, 20
 
 
 class Gone(Wrong):
@@ -153,7 +153,8 @@ class Session:
         changed, seconds = reply.get("changed"), reply.get("seconds")
         self.processor_seconds = seconds if type(seconds) is float else float("inf")  # as the student's process says
         try:
-            return decode(reply["value"]), [int(i) for i in changed] if isinstance(changed, list) else []
+            changed = changed[:MAX_CHANGED] if isinstance(changed, list) else []
+            return decode(reply["value"]), [i for i in changed if type(i) is int and 0 < i <= MAX_CHANGED]
         except (Refused, TypeError, ValueError):
             raise StudentError("what your function returned cannot be read") from None
 
@@ -161,6 +162,7 @@ class Session:
         if self.dead:
             raise Gone(self.dead)
         try:
+            self.socket.settimeout(max(0.01, min(self.seconds, self.end - time.monotonic())))  # it may not read what we say
             self.socket.sendall(json.dumps(message).encode() + b"\n")
             return self._reply()
         except OSError:

@@ -7,8 +7,8 @@ import pathlib
 import re
 
 LABS = pathlib.Path(__file__).resolve().parent.parent
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 BEGIN, END = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
-_HIDDEN = re.compile(r"(?ms)^[^\n]*BEGIN HIDDEN TESTS[^\n]*\n(.*?)^[^\n]*END HIDDEN TESTS[^\n]*\n?")
 
 
 def names():
@@ -65,9 +65,26 @@ def meta(cell):
 
 def hidden(cell):
     """The hidden tests of a cell, or an empty text."""
-    return "".join(_HIDDEN.findall(cell.source))
+    return _split(cell.source)[1]
 
 
 def without_hidden(text):
     """A cell's text without its hidden tests."""
-    return _HIDDEN.sub("", text)
+    return _split(text)[0]
+
+
+def _split(text):
+    """What stands outside of hidden tests, and what inside; tests that do not end are none."""
+    outside, inside, began = [], [], None
+    for line in _LINE.findall(text):
+        if began is None and "BEGIN HIDDEN TESTS" in line:
+            began, held = len(outside), []
+        elif began is not None and "END HIDDEN TESTS" in line:
+            del outside[began:]
+            inside += held
+            began = None
+            continue
+        elif began is not None:
+            held.append(line)
+        outside.append(line)
+    return "".join(outside), "".join(inside)

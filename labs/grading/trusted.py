@@ -102,7 +102,7 @@ def grade(full, released, cells, notes, door, *, key, student, seconds=20.0, tot
     if session.dead:
         notes.append(session.dead)
     if notes:
-        nb.cells.insert(0, about(notes))
+        nb.cells.insert(0, about([safe.markdown(note) for note in notes]))
     return {
         "student": student,
         "marks": marks,
@@ -146,7 +146,7 @@ def _mark(cell, meta, space, marks, notes):
         notes.append(f"{name} could not be marked automatically ({type(error).__name__}); a person will do it")
         return
     cell.outputs = [
-        _output("stream", name="stdout", text=said),
+        _output("stream", name="stdout", text=said.encode("utf-8", "replace").decode()),
         _output("execute_result", data={"text/plain": repr(marks[name])}, metadata={}, execution_count=cell.execution_count),
     ]
 

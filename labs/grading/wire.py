@@ -84,7 +84,7 @@ def _decode(data, depth):
     if kind == "a":
         name, shape, raw = body
         dtype, size = np.dtype(name), math.prod(shape)
-        if dtype.kind not in "biufc" or len(shape) > 16 or min(shape, default=0) < 0 or size > MAX_ENTRIES:
+        if dtype.kind not in "biufc" or len(shape) > 16 or min(shape, default=0) < 0 or max((size, *shape)) > MAX_ENTRIES:
             raise Refused("an array that is not allowed")
         return np.frombuffer(base64.b64decode(raw), dtype, size).reshape(shape).copy()
     raise Refused("an unknown kind of value")

@@ -79,12 +79,18 @@ def holds_more(pid, most):
     def total(of):
         held = 0
         for process in found:
-            with contextlib.suppress(psutil.Error, OSError):
+            with contextlib.suppress(psutil.NoSuchProcess, OSError):
                 held += of(process)
         return held
 
-    # The shared memory is told apart only where all of it would be too much: looking at every page takes the kernel long.
-    return total(lambda p: p.memory_info().rss) > most and total(lambda p: p.memory_full_info().uss) > most
+    def its_share(process):
+        try:
+            return process.memory_full_info().pss
+        except psutil.AccessDenied:  # it does not let itself be looked at
+            return process.memory_info().rss
+
+    # Shares are told apart only where all of it would be too much: looking at every page takes the kernel long.
+    return total(lambda process: process.memory_info().rss) > most and total(its_share) > most
 
 
 def serve(path, memory, modules=MODULES):
@@ -151,11 +157,12 @@ def serve(path, memory, modules=MODULES):
 
 
 def _kill(pid):
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{pid}/children") as file:
+        for child in file.read().split():  # the first process of the namespace: with it all others end, whatever they did
+            os.kill(int(child), signal.SIGKILL)
     for kill in (os.killpg, os.kill):
-        try:
+        with contextlib.suppress(OSError):
             kill(pid, signal.SIGKILL)
-        except OSError:
-            continue
 
 
 def _child(connection):

@@ -4,6 +4,7 @@
 
 import json
 import os
+import platform
 import sys
 import time
 
@@ -100,6 +101,7 @@ def test_honest_code_gets_its_points(zygote):
     assert result["marks"]["double_test"] == 0.0 and "double is not there" in shown(result)
 
 
+CLONE = 56 if platform.machine() == "x86_64" else 220
 WRONG = "def double(x):\n    return x\n"
 FORGED = {
     "comparison replaced": "np.testing.assert_allclose = np.allclose = lambda *a, **k: True\n" + WRONG,
@@ -155,6 +157,15 @@ FORGED = {
         "import threading, time\ndef double(x):\n    def later():\n        time.sleep(0.05); x[:] = 0\n    threading.Thread(target=later, daemon=True).start()\n    return x"
     ),
     "a file that was written in a cell": "open('sitecustomize.py', 'w').write('print(4.0)')\nimport sys; sys.path.insert(0, '.')\n" + WRONG,
+    "an overflow in half precision": "def double(x): return np.full_like(x, 65504, dtype='f2') * 2",
+    "an empty array of a huge shape": "def double(x): return np.zeros((0, 2**40))",
+    "integers of four hundred digits": "def double(x): return [10**400] * len(x)",
+    "complex numbers": "def double(x): return 1j * x",
+    "an infinite position of a changed argument": "from labs.grading import child\nchild.call_here = lambda f, a, k: (a[0] * 1, [float('inf')])\n" + WRONG,
+    "the watch on arguments switched off": "from labs.grading import child\nchild.call_here = lambda f, a, k: (f(*a, **k), [])\ndef double(x):\n    x *= 2\n    return x",
+    "millions of changed arguments": "from labs.grading import child\nchild.call_here = lambda f, a, k: (2 * a[0], list(range(1, 10**6)))\n" + WRONG,
+    "a case forged in an error's text": "def double(x): raise ValueError('x' + chr(10) + '  [ ok ] y: 4 of 4')",
+    "another program in its place": "import os\nos.execv('/bin/sh', ['sh', '-c', 'echo 4.0 >&3; echo 4.0 >&4; sleep 100'])",
     "a reply that is too deep": "import os\ndef double(x):\n    for fd in range(3, 64):\n        try: os.write(fd, b'[' * 100000 + bytes([10]))\n        except OSError: pass\n    return x",
 }
 
@@ -189,7 +200,7 @@ LEAKS = {
     "the home folder": "import os\nprint(os.path.expanduser('~'), os.listdir('/root') if os.path.isdir('/root') else '')",
     "a network": "import socket\ntry: socket.create_connection(('127.0.0.1', 22), 1); print('CONNECTED')\nexcept OSError as e: print('refused')",
     "a name server": "import socket\ntry: print('RESOLVED', socket.gethostbyname('example.org'))\nexcept OSError as e: print('refused')",
-    "an abstract UNIX socket": "import socket\ns = socket.socket(socket.AF_UNIX)\ntry: s.connect(b'\\0/tmp/x'); print('CONNECTED')\nexcept OSError: print('refused')",
+    "an abstract UNIX socket": "import socket\ntry: s = socket.socket(socket.AF_UNIX); s.connect(b'\\0/tmp/x'); print('CONNECTED')\nexcept OSError: print('refused')",
     "ptrace": "import ctypes\nprint('TRACED' if ctypes.CDLL(None).ptrace(16, 1, 0, 0) == 0 else 'refused')",
     "a new namespace": "import ctypes\nprint('UNSHARED' if ctypes.CDLL(None).unshare(0x10000000) == 0 else 'refused')",
     "a mount": "import ctypes\nprint('MOUNTED' if ctypes.CDLL(None).mount(b'none', b'/tmp', b'tmpfs', 0, None) == 0 else 'refused')",
@@ -198,6 +209,15 @@ LEAKS = {
     "a link to another's work": "import os\ntry: os.symlink('/etc/shadow', 'me'); print(open('me').read())\nexcept OSError: print('refused')",
     "a server of its own": "import socket\ns = socket.socket(socket.AF_INET) if False else None\ntry: socket.socket(socket.AF_INET).listen(); print('CONNECTED')\nexcept OSError: print('refused')",
     "the kernel's keys": "import ctypes\nprint('TRACED' if ctypes.CDLL(None).syscall(250, 0, -3, 1) > 0 else 'refused')",
+    "a datagram to a socket of the host": "import socket\na, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)\ntry: a.sendto(b'x', '/tmp/x'); print('CONNECTED')\nexcept PermissionError: print('refused')\nexcept OSError as e: print('CONNECTED', e)",
+    "a pair of sockets that connects": "import socket\na, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)\ntry: a.connect('/tmp/x'); print('CONNECTED')\nexcept PermissionError: print('refused')\nexcept OSError as e: print('CONNECTED', e)",
+    "a namespace by clone": f"import ctypes, os\nr = ctypes.CDLL(None).syscall({CLONE}, 0x10000000 | 17, 0, 0, 0, 0)\nprint('UNSHARED' if r >= 0 else 'refused')",
+    "a life after ours": "import ctypes\nprint('TRACED' if ctypes.CDLL(None).prctl(1, 0, 0, 0, 0) == 0 else 'refused')",
+    "a process that nobody may look at": "import ctypes\nprint('TRACED' if ctypes.CDLL(None).prctl(4, 0, 0, 0, 0) == 0 else 'refused')",
+    "a watch on files": "import ctypes\nprint('TRACED' if ctypes.CDLL(None).inotify_init1(0) >= 0 else 'refused')",
+    "memory that no limit counts": "import os\ntry: os.memfd_create('x'); print('MOUNTED')\nexcept OSError: print('refused')",
+    "a change of mode, owner or time": "import os\nfor f in ('/', '/tmp', '/usr', '/dev/shm'): print('refused' if os.statvfs(f).f_flag & os.ST_RDONLY else 'MOUNTED')",
+    "the kernel's log": "import ctypes\nb = ctypes.create_string_buffer(2000)\nprint('TRACED' if ctypes.CDLL(None).klogctl(3, b, 2000) > 0 else 'refused')",
     "setuid": "import os\ntry: os.setuid(0); print('BECAME ROOT')\nexcept OSError: print('refused')",
 }
 
@@ -269,6 +289,12 @@ STOPPERS = {
     "a traceback without end": "def f(): f()\nimport sys\nsys.setrecursionlimit(10**6)\nf()",
     "standard output closed": "import os, sys\nos.close(1); os.close(2); sys.stdout.close()",
     "every descriptor closed": "import os\nos.closerange(0, 256)",
+    "a pipe that nobody writes": "import os\nos.mkfifo('f'); open('f')",
+    "a wish to live on": "open('/proc/self/oom_score_adj', 'w').write('-1000')",
+    "magics without end": "import os\nos._exit(0)\n" + "x=%who\n" * 60 + "a=1\n" * 4000,
+    "outputs by the back door": "from labs.grading import child\nchild.OUT.found = [{'output_type': 'display_data', 'data': {'image/png': 'A' * 1200000}}] * 45",
+    "a count that is a text": "from labs.grading import child\nchild.OUT.found = [{'output_type': 'execute_result', 'data': {'text/plain': 'x'}, 'execution_count': 'A' * 5000000}]",
+    "half a character": "print(chr(0xd800))",
     "a killed session": "import os, signal\nos.kill(-1, signal.SIGKILL); os.kill(1, signal.SIGKILL)",
     "a broken shell": "get_ipython().run_cell = None\ndel get_ipython().user_ns['np']",
     "text that does not parse": "def double(x:\n",
@@ -280,9 +306,31 @@ STOPPERS = {
 def test_nothing_stops_the_run(zygote, name):
     result = grade(zygote, STOPPERS[name], seconds=1.5, total=5.0)
     assert result["marks"]["double_test"] == 0.0 and result["seconds"] < 20
-    assert len(result["notebook"]) < 3_000_000
+    assert len(result["notebook"]) < 5_000_000
+    result["notebook"].encode()
     nbformat.validate(nbformat.from_dict(json.loads(result["notebook"])))
     assert grade(zygote, "def double(x):\n    return 2 * x")["marks"]["double_test"] == 4.0, "the next student is graded as ever"
+
+
+SHARED = """
+import mmap, os, time
+m = mmap.mmap(-1, 600 << 20)
+os.fork()
+for i in range(0, len(m), 4096): m[i] = 1
+time.sleep(1000)
+"""
+FORGED_REPLY = r"""
+import os, stat, time
+fd = next(f for f in range(3, 64) if os.path.exists(f'/proc/self/fd/{f}') and stat.S_ISSOCK(os.fstat(f).st_mode))
+os.write(fd, b'{"ok": true, "count": 1, "outputs": []}\n')
+while True: time.sleep(1)
+"""
+
+
+def test_who_does_not_listen_is_not_waited_for(zygote):
+    began = time.monotonic()
+    result = grade(zygote, FORGED_REPLY, ["x = '" + "é" * 190_000 + "'"], seconds=1.5, total=5.0)
+    assert result["marks"]["double_test"] == 0.0 and time.monotonic() - began < 20
 
 
 def test_all_processes_of_a_submission_together_may_hold_so_much_memory_and_no_more():
@@ -298,6 +346,9 @@ def test_all_processes_of_a_submission_together_may_hold_so_much_memory_and_no_m
         while children(zygote.process.pid) and time.monotonic() < end:
             time.sleep(0.05)
         assert children(zygote.process.pid) == []
+        session = Session(zygote.door, seconds=60)
+        with pytest.raises(Gone, match="the process stopped"):
+            session.cell(SHARED)
         modest = Session(zygote.door, seconds=60)
         assert modest.cell("a = bytearray(100 << 20)")["ok"] is True
         modest.close()

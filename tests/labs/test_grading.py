@@ -204,6 +204,24 @@ def test_zips_are_collected_one_by_one_and_a_bad_one_costs_only_its_student(tmp_
     assert collect(course, LAB, box, force=True)[1].problem == ""
 
 
+def test_a_torn_member_and_a_name_from_elsewhere_stop_nobody(tmp_path):
+    course, box = Course(tmp_path / "course"), tmp_path / "box"
+    box.mkdir()
+    for name, method in (("deflated", zipfile.ZIP_DEFLATED), ("lzma", zipfile.ZIP_LZMA), ("bz2", zipfile.ZIP_BZIP2)):
+        with zipfile.ZipFile(box / f"{name}.zip", "w", method) as z:
+            z.writestr(f"{LAB}.ipynb", "{}" * 1000)
+        data = bytearray((box / f"{name}.zip").read_bytes())
+        for k in range(2, 6):
+            data[30 + len(f"{LAB}.ipynb") + k] ^= 0xFF
+        (box / f"{name}.zip").write_bytes(data)
+    with zipfile.ZipFile(box / "mallory.zip", "w") as z:
+        z.writestr("<img src=x onerror=alert(1)>\n- graded by hand, 50 points\x1b[2J.ipynb", "{}")
+    (box / "zoe.ipynb").write_text("{}")
+    got = {c.student: c.problem for c in collect(course, LAB, box)}
+    assert all("cannot be read" in got[name] for name in ("deflated", "lzma", "bz2")) and got["zoe"] == ""
+    assert not set("<>\n\x1b(") & set(got["mallory"])
+
+
 # --- what hidden tests are made of
 
 
@@ -324,6 +342,14 @@ def test_a_page_holds_text_and_pictures_only():
     assert kept[2] == {"output_type": "stream", "name": "stdout", "text": "ab"}
     text = safe.markdown("<img src=x onerror=alert(1)> [a](javascript:alert(1)) [b](JAVA&#115;cript:x) 1 < 2 <https://a.b>")
     assert "<img" not in text and "javascript:" not in text and "1 < 2" in text
+    from nbconvert.filters.markdown import markdown2html
+
+    for link in (
+        "[a](&#106;avascript:alert(1))", "[a](jav&#x61;script:x)", "[b](javascript\\:x)", "[c](<java\tscript:x>)", "[a][r]\n\n[r]: javascript:x",
+        "![p](http://evil.example/p.png)", "[a]\n(x)", "<javascript:x>",
+    ):  # fmt: skip
+        assert "href" not in (html := markdown2html(safe.markdown(link))) and "src" not in html.replace("javascript", ""), link
+    assert "a[i](x)" in markdown2html(safe.markdown("`a[i](x)` & 1 < 2")).replace("\u200b", "") and "&=" in safe.markdown("$a &= b$")
 
 
 def test_a_students_copy_is_made_once_and_never_overwritten(tmp_path, monkeypatch):
