@@ -87,10 +87,13 @@ def _run(o, course, lab):
 
         print(solutions(course, lab, o.to))
     elif o.verb == "collect":
-        from labs.grading.collect import collect
+        from labs.grading.collect import KEPT, collect
 
-        for c in collect(course, lab, o.folder, o.force):
-            print(f"{c.student or '-'}: {c.origin}" + (f": {c.problem}" if c.problem else ""))
+        done = collect(course, lab, o.folder, o.force)
+        for c in done:
+            if c.problem != KEPT:
+                print(f"{c.student or '-'}: {c.origin}" + (f": {c.problem}" if c.problem else ""))
+        print(f"{len(done)} files; {sum(c.problem == KEPT for c in done)} {KEPT}; next: make grade N={lab[3:5].lstrip('0')}")
     elif o.verb == "grade":
         _tell(course, lab, _grade(o, course, lab))
     elif o.verb == "feedback":
@@ -135,13 +138,17 @@ def _tell(course, lab, graded):
         print(f"{g.student}: {points}" + ("   a person has to look" if g.needs_person else ""))
         for note in g.notes:
             print(f"    {note}")
-    if graded:
+    if not graded:
+        count = len(course.students(lab))
+        print("nothing to do:", f"{count} graded already (--force repeats it)" if count else "nothing is collected (collect does it)")
+    else:
         from labs.grading.report import report
 
         number = lab[3:5].lstrip("0")
+        flags = "" if course.root == source.LABS else f' FLAGS="--course {course.root}"'
         waiting, noted = sum(g.needs_person for g in graded), sum(bool(g.notes) for g in graded)
         print(f"\n{len(graded)} graded; {waiting} wait for a person (Formgrader); {noted} with a note on the file")
-        print(f"The report: {report(course, lab)}\nNext: make feedback N={number}, make export N={number}")
+        print(f"The report: {report(course, lab)}\nNext: make feedback N={number}{flags}, make export N={number}{flags}")
 
 
 def _export(o, course, lab):

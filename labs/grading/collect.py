@@ -19,6 +19,8 @@ BAD_ZIP = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
     *(OSError, RuntimeError, NotImplementedError, ValueError, OverflowError, EOFError, MemoryError),
 )
+KEPT = "kept as collected before"
+REPLACEABLE = "a different file: what was collected before is kept (--force replaces it)"
 PROBLEM = "problem.txt"  # lies beside a submission that could not be taken as it came
 _STUDENT = re.compile(r"^(?P<student>[\w.@+-]+?)(?:[_-]lab\d\d\w*)?$")
 
@@ -72,7 +74,7 @@ def _collect(course, lab, folder, force, notes):
         student = found["student"]
         target = course.folder("submitted", lab, student)
         if target.exists() and not force:
-            done.append(Collected(student, path.name, "kept as collected before (--force replaces it)"))
+            done.append(Collected(student, path.name, KEPT if _same(path, target / f"{lab}.ipynb") else REPLACEABLE))
             continue
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)
@@ -83,6 +85,15 @@ def _collect(course, lab, folder, force, notes):
         (target / "timestamp.txt").write_text(stamp.strftime("%Y-%m-%d %H:%M:%S UTC"))
         done.append(Collected(student, path.name, problem))
     return sorted(done, key=lambda c: c.student)
+
+
+def _same(path, target):
+    """Whether a download holds the notebook that was collected before."""
+    with tempfile.TemporaryDirectory() as folder:
+        again = pathlib.Path(folder) / target.name
+        _take(path, again)
+        now, before = (file.read_bytes() if file.is_file() else None for file in (again, target))
+        return now == before
 
 
 def _take(path, target):

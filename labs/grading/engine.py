@@ -14,7 +14,7 @@ from labs.grading import workers as processes
 from labs.grading.collect import PROBLEM
 from labs.grading.grade import Graded
 from labs.grading.journal import Journal, version_of
-from labs.grading.merge import merge
+from labs.grading.merge import merge, penalties
 from labs.grading.normalise import Unreadable, read_file
 from labs.grading.sandbox import Unsafe
 
@@ -55,10 +55,12 @@ def grade(course, lab, students=None, force=False, progress=True, workers=None, 
     journal = Journal(course.work / "journal" / lab)
     base = version_of(trusted.VERSION, json.dumps(full), json.dumps(released), course.key())
     todo, ready = [], []
+    for student in chosen(course, lab, students) if force else ():
+        journal.forget(student)  # before all else: a forced run that is killed goes on at the next one
     for student in chosen(course, lab, students):
         raw, notes = submission(course, lab, student)
         version = version_of(base, raw or "", *notes)
-        entry = None if force else journal.get(student, version)
+        entry = journal.get(student, version)
         if entry is None:
             todo.append((student, version))
         elif not entry["merged"] or not course.folder("autograded", lab, student).exists():
@@ -78,6 +80,8 @@ def grade(course, lab, students=None, force=False, progress=True, workers=None, 
             _write(course, lab, journal, ready)
             ready = []
     _write(course, lab, journal, ready)
+    if course.students(lab):
+        penalties(course, lab)  # of all: the due date may have changed
     return sorted([*failed, *_graded_in_book(course, lab, done)], key=lambda g: g.student)
 
 
@@ -92,7 +96,7 @@ def chosen(course, lab, students):
     everyone = course.students(lab)
     unknown = sorted(set(students or ()) - set(everyone))
     if unknown:
-        raise ValueError(f"students: {', '.join(unknown)} handed in nothing for {lab}")
+        raise ValueError(f"students: expected some who handed in {lab}, got {', '.join(unknown)}")
     return students or everyone
 
 
@@ -104,7 +108,7 @@ def submission(course, lab, student):
     try:
         return read_file(folder / f"{lab}.ipynb"), notes
     except Unreadable as reason:
-        return None, [*notes, processes.as_nothing(reason)]
+        return None, [processes.as_nothing("; ".join(notes) or reason)]
 
 
 def _graded(course, lab, todo, setting, count, cluster, progress):

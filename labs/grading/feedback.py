@@ -10,6 +10,8 @@ from labs.grading.normalise import ABOUT
 
 def feedback(course, lab):
     """Write ``feedback/STUDENT/LAB/LAB.html`` for everybody who is graded; returns the pages."""
+    if not any(course.root.glob(f"autograded/*/{lab}")):
+        raise RoadError(f"nothing of {lab} is graded in {course.root}: run  python -m labs.grading grade --lab {lab}")
     with course.nbgrader() as api:
         result = api.generate_feedback(lab, force=True)
     if not result["success"]:

@@ -121,7 +121,12 @@ def fill(platform, table, marks, lab, column=None):
     Raises
     ------
     ValueError
-        The table has not the columns of this platform.
+        The table has not the columns of this platform, or none of the students.
+
+    Notes
+    -----
+    A row is a student's by the platform's number in their name here (``janedoe-4711``), in Canvas's table also by SIS login or SIS ID.
+    Marks are put on the scale of the table: *Points Possible*, *Maximum Grade*.
     """
     with open(table, newline="", encoding="utf-8-sig") as file:
         rows = list(csv.reader(file))
@@ -134,20 +139,33 @@ def fill(platform, table, marks, lab, column=None):
         if len(titles) != 1:
             raise ValueError(f"{table}: expected one column with {column or lab} in its title, got {len(titles)} (--column names it)")
         keep = [head.index(c) for c in [*kept, titles[0]]]
-        target, most = head.index(titles[0]), None
+        target = head.index(titles[0])
+        logins = [head.index(c) for c in ("SIS Login ID", "SIS User ID") if c in head]
+        possible = next((row for row in rows[1:4] if row and row[0].strip() == "Points Possible"), None)
     else:
         number, keep = _column(head, "Identifier", table), range(len(head))
-        target, most = _column(head, "Grade", table), head.index("Maximum Grade") if "Maximum Grade" in head else None
+        target, logins = _column(head, "Grade", table), []
+        most = head.index("Maximum Grade") if "Maximum Grade" in head else None
     found = set()
     for row in rows[1:]:
         row += [""] * (len(head) - len(row))
         student = by_number.get(row[number].removeprefix("Participant ").strip())
+        student = student or next((row[k] for k in logins if row[k] in marks), None)
         if student:
             found.add(student)
             points, full = marks[student]
-            scale = float(row[most].replace(",", ".")) / full if most is not None and row[most] and full else 1.0
-            row[target] = f"{points * scale:g}"
+            scale = (possible[target] if possible else "") if platform == "canvas" else row[most] if most is not None else ""
+            row[target] = f"{points * _number(scale, full) / full:g}" if full else f"{points:g}"
+    if marks and not found:
+        raise ValueError(f"{table}: expected students of {lab} by number or SIS login, got none of {', '.join(sorted(marks))[:200]}")
     return [[row[i] for i in keep] for row in rows], sorted(set(marks) - found)
+
+
+def _number(text, otherwise):
+    try:
+        return float(text.strip().replace(",", "."))
+    except ValueError:
+        return otherwise
 
 
 def _column(head, name, table):

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import shutil
 
 import nbformat
 
@@ -36,7 +35,6 @@ def merge(course, lab, results):
             book.db.commit = commit
     for result in results:
         _files(course, lab, result)
-    _penalties(course, lab, results)
 
 
 def _one(book, utils, course, lab, result):
@@ -74,15 +72,16 @@ def _files(course, lab, result):
     write_whole(folder / f"{lab}.ipynb", result["notebook"].encode())
     stamp = course.folder("submitted", lab, result["student"]) / "timestamp.txt"
     if stamp.exists():
-        shutil.copyfile(stamp, folder / "timestamp.txt")
+        write_whole(folder / "timestamp.txt", stamp.read_bytes())  # nbgrader leaves one that nobody may write to
 
 
-def _penalties(course, lab, results):
-    """Late penalties by the plugin that the course's nbgrader_config.py names."""
+def penalties(course, lab):
+    """Late penalties of a lab by the plugin that the course's nbgrader_config.py names."""
     from nbgrader.preprocessors import AssignLatePenalties
 
     with course.book() as book:
-        late = [r["student"] for r in results if book.find_submission(lab, r["student"]).total_seconds_late > 0]
+        submissions = book.assignment_submissions(lab)
+        late = [row.student.id for row in submissions if row.total_seconds_late > 0 or row.late_submission_penalty]
     if late:
         with course.nbgrader() as api:
             step = AssignLatePenalties(parent=api)

@@ -15,6 +15,7 @@ from labs.grading.journal import write_whole
 
 _LOST = re.compile(r"^  \[lost\] (?P<title>.*): 0 of [\d.]+\n {9}(?P<why>.*)$", re.MULTILINE)
 _PAGE = pathlib.Path(__file__).with_name("report.html")
+NOT_THERE = ("not written yet",)  # said by every check of a part that the student has not begun: once is enough
 MOST = 15  # failing checks on the page
 BINS = 10
 
@@ -107,7 +108,9 @@ def _read(course, lab, student):
         if cell["cell_type"] == "code" and meta.get("grade") and not meta.get("solution"):
             said = "".join("".join(out.get("text", "")) for out in cell["outputs"] if out["output_type"] == "stream")
             part = meta["grade_id"].removesuffix("_test")
-            lost += [(part, found["title"], _general(found["why"])) for found in _LOST.finditer(said)]
+            why = [(part, found["title"], _general(found["why"])) for found in _LOST.finditer(said)]
+            absent = [w for w in why if w[2] in NOT_THERE]
+            lost += [w for w in why if w not in absent] + [(part, "all", reason) for _, _, reason in absent[:1]]
     return notes_of(course, lab, student), lost
 
 

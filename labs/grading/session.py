@@ -174,7 +174,7 @@ class Session:
         while b"\n" not in chunks[-1]:
             left = end - time.monotonic()
             if left <= 0 or not select.select([self.socket], [], [], left)[0]:
-                raise Gone(self._stop(f"there was no answer within {max(wait, 0):.0f} s"))
+                raise Gone(self._stop(f"there was no answer within {max(wait, 0):.0f} s (an endless loop?)"))
             data = self.socket.recv(1 << 20)
             if not data:
                 raise Gone(self._stop("the process stopped: it ended itself, or used too much memory or time"))
@@ -192,7 +192,7 @@ class Session:
         raise Gone(self._stop("it sent something that cannot be read"))
 
     def _stop(self, why):
-        self.dead = self.dead or f"your notebook was stopped: {why}"
+        self.dead = self.dead or f"your code was stopped: {why}"
         self.close()
         return self.dead
 

@@ -18,19 +18,74 @@ from labs.grading.hidden import run_hidden
 from labs.grading.normalise import about, rebuild
 from labs.grading.session import Gone, Session
 
-VERSION = "1"  # of what a result means: a change grades everybody again
+VERSION = "2"  # of what a result means: a change grades everybody again
+MAX_STOPS = 12  # processes of one submission
+
+
+class Attempt:
+    """A student's notebook as it runs. Where its process stops (it hangs, crashes, takes too much), another one runs the cells that had
+    gone well before and goes on without the cell or the function that stopped it: so that costs its own part only.
+
+    Parameters
+    ----------
+    make : callable
+        Gives a :class:`labs.grading.session.Session`, given the seconds that are left.
+    total : float
+        Seconds of the clock for all of it.
+    """
+
+    def __init__(self, make, total):
+        self.make, self.end = make, time.monotonic() + total
+        self.session, self.ran, self.gone, self.stops = make(total), [], {}, []
+        self.layers = self.session.layers
+
+    def cell(self, text, name):
+        """The reply of a cell; raises :class:`labs.grading.session.Gone` where it stops the process."""
+        reply = self._try(lambda session: session.cell(text), f"cell {name}" if name else "a cell of yours")
+        self.ran.append(text)
+        return reply
+
+    def call(self, name, args, kwargs):
+        """A function's result, and the positions of arguments that it changed."""
+        if name in self.gone:
+            raise Gone(self.gone[name])
+        try:
+            result = self._try(lambda session: session.call(name, args, kwargs), name)
+        except Gone as why:
+            self.gone[name] = str(why)
+            raise
+        self.processor_seconds = self.session.processor_seconds
+        return result
+
+    def _try(self, ask, what):
+        left = self.end - time.monotonic()
+        if self.session.dead and (left <= 0 or len(self.stops) >= MAX_STOPS):
+            raise Gone(f"nothing more was run ({self.stops[0]})")
+        try:
+            if self.session.dead:
+                self.session = self.make(left)
+                for text in self.ran:
+                    self.session.cell(text)
+            return ask(self.session)
+        except Gone as why:
+            self.stops.append(f"{what}: {why}")
+            raise
+
+    def close(self):
+        """End the process."""
+        self.session.close()
 
 
 class Proxy:
     """A function that lives in the student's process."""
 
-    def __init__(self, session, name, student_texts):
-        self.session, self.name, self.student_texts = session, name, student_texts
+    def __init__(self, attempt, name, student_texts):
+        self.attempt, self.name, self.student_texts = attempt, name, student_texts
 
     def remote_call(self, args, kwargs):
         """Its result, and the positions of arguments that it changed."""
-        result, changed = self.session.call(self.name, args, kwargs)
-        self.processor_seconds = self.session.processor_seconds
+        result, changed = self.attempt.call(self.name, args, kwargs)
+        self.processor_seconds = self.attempt.processor_seconds
         return result, changed
 
 
@@ -82,8 +137,8 @@ def grade(full, released, cells, notes, door, *, key, student, seconds=20.0, tot
     notes = [*notes, *(more if cells else [])]
     ours = {source.meta(c).get("grade_id"): c.source for c in full.cells}
     marks, texts = {}, []
-    session = Session(door, seconds=seconds, total=total, limits=limits, allow_missing=allow_missing)
-    space = {name: Proxy(session, name, texts) for name in functions(full)}
+    attempt = Attempt(lambda left: Session(door, seconds=seconds, total=left, limits=limits, allow_missing=allow_missing), total)
+    space = {name: Proxy(attempt, name, texts) for name in functions(full)}
     try:
         with mock.patch.dict(os.environ, GRADING_KEY=key, GRADING_STUDENT=student):
             for cell in nb.cells:
@@ -93,14 +148,13 @@ def grade(full, released, cells, notes, door, *, key, student, seconds=20.0, tot
                     continue
                 if not meta or meta.get("solution"):
                     texts.append(cell.source)
-                cell.outputs, cell.execution_count = _run(session, cell.source)
+                cell.outputs, cell.execution_count = _run(attempt, cell.source, meta.get("grade_id"))
                 if meta.get("grade") and not meta.get("solution"):
                     cell.source = ours[meta["grade_id"]]
                     _mark(cell, meta, space, marks, notes)
     finally:
-        session.close()
-    if session.dead:
-        notes.append(session.dead)
+        attempt.close()
+    notes += attempt.stops[:5]
     if notes:
         nb.cells.insert(0, about([safe.markdown(note) for note in notes]))
     return {
@@ -108,18 +162,18 @@ def grade(full, released, cells, notes, door, *, key, student, seconds=20.0, tot
         "marks": marks,
         "notes": notes,
         "notebook": json.dumps(nb),
-        "stopped": bool(session.dead),
-        "layers": session.layers,
+        "stopped": bool(attempt.stops),
+        "layers": attempt.layers,
         "seconds": time.perf_counter() - began,
     }
 
 
-def _run(session, text):
+def _run(attempt, text, name):
     """Outputs and number of a cell that ran in the student's process."""
     if not text.strip():
         return [], None
     try:
-        reply = session.cell(text)
+        reply = attempt.cell(text, name)
     except Gone as why:
         return [_output("error", ename="Stopped", evalue=str(why), traceback=[str(why)])], None
     found = reply.get("outputs")

@@ -209,8 +209,8 @@ LEAKS = {
     "a link to another's work": "import os\ntry: os.symlink('/etc/shadow', 'me'); print(open('me').read())\nexcept OSError: print('refused')",
     "a server of its own": "import socket\ns = socket.socket(socket.AF_INET) if False else None\ntry: socket.socket(socket.AF_INET).listen(); print('CONNECTED')\nexcept OSError: print('refused')",
     "the kernel's keys": "import ctypes\nprint('TRACED' if ctypes.CDLL(None).syscall(250, 0, -3, 1) > 0 else 'refused')",
-    "a datagram to a socket of the host": "import socket\na, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)\ntry: a.sendto(b'x', '/tmp/x'); print('CONNECTED')\nexcept PermissionError: print('refused')\nexcept OSError as e: print('CONNECTED', e)",
-    "a pair of sockets that connects": "import socket\na, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)\ntry: a.connect('/tmp/x'); print('CONNECTED')\nexcept PermissionError: print('refused')\nexcept OSError as e: print('CONNECTED', e)",
+    "a datagram to a socket of the host": "import socket\na, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)\ntry: a.sendto(b'x', 'x'); print('CONNECTED')\nexcept PermissionError: print('refused')\nexcept OSError as e: print('CONNECTED', e)",
+    "a pair of sockets that connects": "import socket\na, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)\ntry: a.connect('x'); print('CONNECTED')\nexcept PermissionError: print('refused')\nexcept OSError as e: print('CONNECTED', e)",
     "a namespace by clone": f"import ctypes, os\nr = ctypes.CDLL(None).syscall({CLONE}, 0x10000000 | 17, 0, 0, 0, 0)\nprint('UNSHARED' if r >= 0 else 'refused')",
     "a life after ours": "import ctypes\nprint('TRACED' if ctypes.CDLL(None).prctl(1, 0, 0, 0, 0) == 0 else 'refused')",
     "a process that nobody may look at": "import ctypes\nprint('TRACED' if ctypes.CDLL(None).prctl(4, 0, 0, 0, 0) == 0 else 'refused')",
@@ -436,3 +436,27 @@ def test_a_student_process_ends_with_its_session(zygote):
 def children(pid):
     with open(f"/proc/{pid}/task/{pid}/children") as file:
         return file.read().split()
+
+
+def test_what_stops_the_process_costs_its_own_part_only(zygote):
+    """Two functions: the one hangs, the other is right, and needs what an earlier cell made."""
+    full, released = nbformat.from_dict(json.loads(json.dumps(FULL))), nbformat.from_dict(json.loads(json.dumps(RELEASED)))
+    for nb in (full, released):
+        more = [nbformat.from_dict(json.loads(json.dumps(cell))) for cell in nb.cells[1:4]]
+        for cell in more:
+            cell.source = cell.source.replace("double", "triple").replace("2 * x", "3 * x").replace("== 2", "== 3")
+            cell.metadata.nbgrader.grade_id = cell.metadata.nbgrader.grade_id.replace("double", "triple")
+        nb.cells[4:4] = more
+    cells = [(c.cell_type, source.meta(c)["grade_id"], c.source) for c in released.cells]
+    for hang in ("while True: pass", "import os; os._exit(1)", "import os; os.abort()"):
+        cells[1] = ("code", "double", f"three = 3\ndef double(x):\n    {hang}")
+        cells[4] = ("code", "triple", "def triple(x):\n    return three * x")
+        result = trusted.grade(full, released, cells, [], zygote.door, key="k", student="m", seconds=1.5, total=30.0)
+        assert (result["marks"]["double_test"], result["marks"]["triple_test"]) == (0.0, 4.0), shown(result)
+        assert [note.split(":")[0] for note in result["notes"]] == ["cell double_check", "double"] and result["stopped"]
+    cells[1] = ("code", "double", "while True: pass")
+    result = trusted.grade(full, released, cells, [], zygote.door, key="k", student="m", seconds=1.5, total=30.0)
+    assert result["marks"]["triple_test"] == 0.0 and "three" in shown(result), "what the stopped cell defined is missing"
+    cells[1] = ("code", "double", "three = 3\ndef double(x):\n    while True: pass")
+    result = trusted.grade(full, released, cells, [], zygote.door, key="k", student="m", seconds=1.5, total=1.0)
+    assert result["marks"]["triple_test"] == 0.0 and "nothing more was run" in shown(result) and result["seconds"] < 10

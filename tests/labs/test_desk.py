@@ -14,7 +14,7 @@ from labs.grading.collect import PROBLEM, collect
 from labs.grading.course import Course
 from labs.grading.feedback import export, export_to
 from labs.grading.late import PerDay
-from labs.grading.merge import merge
+from labs.grading.merge import merge, penalties
 from labs.grading.report import facts, report
 from labs.grading.similarity import similarity
 
@@ -143,6 +143,7 @@ def course(tmp_path_factory):
         result(released, "dot-4", note="<script>alert(2)</script> the file was in latin-1"),
     ]
     merge(course, LAB, results)
+    penalties(course, LAB)
     return course
 
 
@@ -195,6 +196,14 @@ def test_the_tables_of_canvas_and_moodle_are_filled_by_number(course, tmp_path):
     assert rows[0] == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "lab02_rnn (77)"], "no other column is uploaded"
     assert [row[-1] for row in rows[1:]] == ["50", "44", "39", ""]
     assert missing == ["cy-3", "dot-4"] and waiting == ["ada-1", "bob-2", "cy-3", "dot-4"]
+    logins = CANVAS_TABLE.replace("ada,A", "cy-3,A").replace('"Doe, Ada",1,', '"Doe, Ada",77,').replace(",,,,,50,10", ",,,,,100,10")
+    (tmp_path / "canvas.csv").write_text(logins, encoding="utf-8")
+    path, missing, _ = export_to(course, LAB, "canvas", tmp_path / "canvas.csv")
+    assert [row[-1] for row in rows_of(path)[1:]] == ["100", "78", "78", ""], "by login, on a scale of 100"
+    assert missing == ["ada-1", "dot-4"]
+    (tmp_path / "canvas.csv").write_text(CANVAS_TABLE.replace(",1,", ",71,").replace(",2,", ",72,"), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"expected students of lab02_rnn by number or SIS login, got none of ada-1"):
+        export_to(course, LAB, "canvas", tmp_path / "canvas.csv")
     (tmp_path / "moodle.csv").write_text(MOODLE_TABLE)
     path, missing, _ = export_to(course, LAB, "moodle", tmp_path / "moodle.csv")
     assert [row[4] for row in rows_of(path)] == ["Grade", "88", "78"], "on the platform's scale of 100"

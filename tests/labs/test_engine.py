@@ -160,7 +160,7 @@ def test_a_class_is_graded_once_even_if_every_run_is_killed(course):
     assert all((course / "autograded" / s / LAB / f"{LAB}.ipynb").exists() for s in STUDENTS)
     journal = {p: p.stat().st_mtime_ns for p in (course / "work" / "journal" / LAB).iterdir()}
     began = time.monotonic()
-    assert run("grade", "--lab", "2", "--course", course, "--quiet") == "", "nothing is left to do"
+    assert run("grade", "--lab", "2", "--course", course, "--quiet").startswith("nothing to do: 8 graded already")
     assert time.monotonic() - began < 60 and marks(course) == rows
     assert journal == {p: p.stat().st_mtime_ns for p in (course / "work" / "journal" / LAB).iterdir()}, "finished work is not repeated"
 
@@ -234,3 +234,21 @@ def test_a_warm_process_that_the_system_kills_costs_nobody_their_grade(course, m
     finally:
         workers.stop()
         shared.close()
+
+
+@pytest.mark.slow
+def test_a_forced_run_that_is_killed_goes_on_at_the_next_one(course):
+    run("grade", "--lab", "2", "--course", course, "--quiet")
+    process = start("grade", "--lab", "2", "--course", course, "--quiet", "--force")
+    journal = course / "work" / "journal" / LAB
+    end = time.monotonic() + 60
+    for wanted in ({0}, set(range(1, len(STUDENTS)))):
+        while len(list(journal.glob("[!.]*.json"))) not in wanted and time.monotonic() < end:
+            time.sleep(0.01)
+    kill(process, alone=True)
+    left = len(STUDENTS) - len(list(journal.glob("[!.]*.json")))
+    said = run("grade", "--lab", "2", "--course", course, "--quiet")
+    assert left > 0 and f"{len(STUDENTS)} graded" in said, "what it had not come to, and what it had not written into the gradebook"
+    (course / "autograded" / "s00" / LAB / "timestamp.txt").write_text("x")
+    (course / "autograded" / "s00" / LAB / "timestamp.txt").chmod(0o444)  # as plain nbgrader leaves it
+    assert "s00: 4" in run("grade", "--lab", "2", "--course", course, "--quiet", "--force", "--student", "s00")

@@ -201,6 +201,9 @@ def test_zips_are_collected_one_by_one_and_a_bad_one_costs_only_its_student(tmp_
     assert "cannot be read" in (folder / PROBLEM).read_text() and not (folder / f"{LAB}.ipynb").exists()
     assert course.students(LAB) == ["ada", "ben", "cleo", "dan", "eve", "finn", "gus", "hal", "ivy", "kim"]
     assert "kept as collected before" in collect(course, LAB, box)[1].problem
+    put("ben.zip", **{f"{LAB}_ipynb": "[]"})
+    again = {c.student: c.problem for c in collect(course, LAB, box)}
+    assert again["ada"] == again["hal"] == "kept as collected before" and "a different file" in again["ben"]
     assert collect(course, LAB, box, force=True)[1].problem == ""
 
 
