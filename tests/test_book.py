@@ -210,7 +210,7 @@ def test_a_wrong_data_file_stops_the_build_with_its_name(book, tmp_path, monkeyp
 
 
 def test_site_is_strict_each_time_and_left_alone_when_nothing_changed(book):
-    for name in ("_config.yml", "_ext", "_static", "_latex"):
+    for name in ("_config.yml", "tools", "_static", "_latex"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, book / name)
     write(book, "chapters/references.bib", "")

@@ -17,14 +17,14 @@ ANSWERED = [(name, claim) for name, table in TABLES.items() for claim in table["
 
 
 def test_every_lesson_has_claims():
-    assert sorted(TABLES) == sorted(LESSONS), "tests/claims and the lessons of _toc.yml differ"
+    assert sorted(TABLES) == sorted(LESSONS), "claims and the lessons of _toc.yml differ"
 
 
 @pytest.mark.parametrize("name", LESSONS)
 def test_page_shows_its_claims_and_has_one_seed(name):
     text, table = LESSONS[name].read_text(encoding="utf-8"), TABLES[name]
     assert ROOT / table["lesson"] == LESSONS[name]
-    assert sorted(PAGE_CLAIM.findall(text)) == sorted(table["claims"]), "the page's {claim} directives and tests/claims differ"
+    assert sorted(PAGE_CLAIM.findall(text)) == sorted(table["claims"]), "the page's {claim} directives and claims differ"
     assert len(claims.SEED.findall(text)) == 1, "expected one line `seed = 0`: what the runs with other seeds change"
     assert table["seeds"] >= 3
     assert ("{alice-table}" in text) >= ("alice" in table)
@@ -156,9 +156,9 @@ def test_the_page_shows_the_spread_or_the_build_stops(coin, tmp_path, monkeypatc
     (tmp_path / "chapters" / "coin.md").write_text(page)
     (tmp_path / "_toc.yml").write_text("root: chapters/coin\n")
     (tmp_path / "conf.py").write_text(CONF)
-    (tmp_path / "claims_only.py").write_text("from rnnbook.claims import setup\n")
-    (tmp_path / "tests/claims/results").mkdir(parents=True)
-    (tmp_path / "tests/claims/coin.toml").write_text(TOML.format(holds=holds))
+    (tmp_path / "claims_only.py").write_text("from tools.rnnbook.claims import setup\n")
+    (tmp_path / "claims/results").mkdir(parents=True)
+    (tmp_path / "claims/coin.toml").write_text(TOML.format(holds=holds))
     if with_result:
         claims.result_file("coin", tmp_path).write_text(claims.result_file("coin", coin[0]).read_text())
     monkeypatch.syspath_prepend(tmp_path)

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import site_text
-from rnnbook import icons, mathjax, polish, scripts
 
 from rnnlib.scratch.linear import one_hot
 from rnnlib.scratch.rnn import rnn_forward
 from tools import lessons
+from tools.rnnbook import icons, mathjax, polish, scripts
 from tools.serve import server
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -3,9 +3,9 @@
 python -m tools.claims                 measure the lessons whose code has changed since, or all with --all
 python -m tools.claims adding gates    measure these lessons
 
-A claim stands in ``tests/claims/LESSON.toml``: a sentence, a condition on the numbers that the lesson glues, what the page shows.
+A claim stands in ``claims/LESSON.toml``: a sentence, a condition on the numbers that the lesson glues, what the page shows.
 The lesson itself is the experiment: it is run once for each seed, its asserts off and its figures not drawn. The numbers go to
-``tests/claims/results/LESSON.json``; the page's ``{claim}`` directive (``_ext/rnnbook/claims.py``) shows their spread.
+``claims/results/LESSON.json``; the page's ``{claim}`` directive (``tools/rnnbook/claims.py``) shows their spread.
 """
 
 import argparse
@@ -36,12 +36,12 @@ NOT_NUMBERS = ("rnnlib/viz/", "rnnlib/book.py")  # what draws a lesson cannot ch
 
 def read(root=ROOT):
     """The claim files as ``{lesson's name: table}``: keys ``lesson``, ``seeds``, ``claims``, perhaps ``alice``."""
-    return {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted((root / "tests/claims").glob("*.toml"))}
+    return {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted((root / "claims").glob("*.toml"))}
 
 
 def result_file(name, root=ROOT):
     """Where the numbers of a lesson are stored."""
-    return root / "tests/claims/results" / f"{name}.json"
+    return root / "claims/results" / f"{name}.json"
 
 
 def stored(name, root=ROOT):

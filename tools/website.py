@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-INPUTS = ("chapters", "tests/claims", "_ext", "_static", "_latex", "_config.yml", "_toc.yml", "requirements.txt")
+INPUTS = ("chapters", "claims", "tools/rnnbook", "_static", "_latex", "_config.yml", "_toc.yml", "requirements.txt")
 # The program jb, with what tools/__init__.py does for a quick start.
 JUPYTER_BOOK = (sys.executable, "-c", "import tools; from jupyter_book.cli.main import main; main()")
 STRICT = ("-n", "-W", "--keep-going")

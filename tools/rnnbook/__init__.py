@@ -9,7 +9,7 @@
 ``index``     the index, from the words of the glossary
 """
 
-from rnnbook import claims, icons, index, markup, mathjax, scripts, writer
+from tools.rnnbook import claims, icons, index, markup, mathjax, scripts, writer
 
 PAGE_STEPS = (
     scripts.drop_unused,

@@ -49,7 +49,7 @@ class ClaimDirective(SphinxDirective):
         for lesson, entry in claims.read(root).items():
             if (root / entry["lesson"]).resolve() == page and name in entry["claims"]:
                 return self.box(entry["claims"][name], lesson, page, root)
-        log.warning("claim %s: there is none of this name for this page in tests/claims", name, location=self.get_location())
+        log.warning("claim %s: there is none of this name for this page in claims", name, location=self.get_location())
         return []
 
     def box(self, claim, lesson, page, root):
