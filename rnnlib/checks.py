@@ -1,4 +1,4 @@
-"""Clear errors for bad input: each names the argument, what was expected and what came."""
+"""Clear errors for bad input: each names the argument, what was expected and what was given."""
 
 import cmath
 import re

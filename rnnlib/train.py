@@ -171,8 +171,6 @@ def fit(
     ------
     FloatingPointError
         The loss, its gradient or ``valid`` is NaN or infinite. The model still has the weights from before that update.
-    TypeError, ValueError
-        Names the argument.
 
     Notes
     -----

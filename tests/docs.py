@@ -13,6 +13,7 @@ import rnnlib
 OPEN = ("rnnlib.scratch", "rnnlib.gradcheck", "rnnlib.train", "rnnlib.book")
 EXPORTING = ("rnnlib.nn", "rnnlib.data", "rnnlib.viz")
 PLUMBING = ("rnnlib.scratch.sequence",)
+SECTIONS = ("Parameters", "Attributes", "Returns", "Yields", "Raises", "Notes", "Examples")
 
 
 def modules():
@@ -58,7 +59,8 @@ def _returns_something(function):
 def docstring_faults(name, function):
     """What the docstring of a function or class does not say.
 
-    It names every argument, in a Parameters section or in double backticks, and says what comes back.
+    It names every argument, in a Parameters section or in double backticks, says what comes back, and has each section once, in
+    numpydoc's order.
     """
     # A record may leave the fields that it has from its parent to the parent's docstring.
     parents = [cls for cls in inspect.getmro(function)[1:] if cls.__module__.startswith("rnnlib")] if inspect.isclass(function) else []
@@ -78,4 +80,8 @@ def docstring_faults(name, function):
     silent = "Parameters" in sections and not {"Returns", "Yields"} & {*sections}
     if silent and inspect.isfunction(function) and _returns_something(function):
         faults.append(f"{name}: its docstring does not say what it returns")
+    for _, method in [(name, function), *(methods(function) if inspect.isclass(function) else [])]:
+        sections = re.findall(r"^(\w+)\n-+$", inspect.getdoc(method) or "", re.MULTILINE)
+        if sections != [section for section in SECTIONS if section in sections]:
+            faults.append(f"{name}: expected the sections {', '.join(SECTIONS)}, each once and in this order, got {', '.join(sections)}")
     return faults

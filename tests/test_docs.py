@@ -61,6 +61,20 @@ def _in_one_line(a, b):
     return a + b
 
 
+def _twice(a):
+    """Add one to ``a``.
+
+    Returns
+    -------
+    a : float
+
+    Returns
+    -------
+    a : float
+    """
+    return a + 1
+
+
 def test_checker_finds_a_poor_docstring():
     assert docs.docstring_faults("f", _undocumented) == ["f has no docstring"]
     assert docs.docstring_faults("f", _half_documented) == [
@@ -68,6 +82,8 @@ def test_checker_finds_a_poor_docstring():
         "f: its docstring does not say what it returns",
     ]
     assert docs.docstring_faults("f", _in_one_line) == []
+    (fault,) = docs.docstring_faults("f", _twice)
+    assert fault.endswith("each once and in this order, got Returns, Returns")
 
 
 def test_light_parts_load_neither_torch_nor_matplotlib():

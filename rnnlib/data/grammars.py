@@ -82,15 +82,15 @@ def legal_next(prefix):
     -------
     symbols : str
 
-    Examples
-    --------
-    >>> legal_next("BT"), legal_next("BTBTS"), legal_next("BTBTXSE")
-    ('B', 'SX', 'T')
-
     Raises
     ------
     ValueError
         No embedded Reber word begins like this.
+
+    Examples
+    --------
+    >>> legal_next("BT"), legal_next("BTBTS"), legal_next("BTBTXSE")
+    ('B', 'SX', 'T')
     """
     if _follow(prefix) is None:
         raise ValueError(f"prefix: expected the beginning of an embedded Reber word, got {prefix!r}")

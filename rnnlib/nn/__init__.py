@@ -1,4 +1,7 @@
-"""The systems of `rnnlib.scratch` as PyTorch modules, on the CPU and on a GPU, under the same names."""
+"""The systems of `rnnlib.scratch` as PyTorch modules, on the CPU and on a GPU, under the same names.
+
+Errors are those of `rnnlib.scratch`: the message names the argument, what was expected and what was given.
+"""
 
 from rnnlib.nn.attention import AdditiveAttention, DotAttention, GeneralAttention, MultiHeadAttention
 from rnnlib.nn.classifier import SequenceClassifier

@@ -42,11 +42,6 @@ class Attention(Module):
             Zeros for a query that may look at nothing.
         attn : tensor of shape (B, T, S), with heads (B, n_heads, T, S)
             Rows sum to 1.
-
-        Raises
-        ------
-        TypeError, ValueError
-            Names the argument, what was expected and what came.
         """
         sizes = dict(self.sizes)
         for name, value, shape in zip(("query", "keys", "values"), (query, keys, values), self.shapes, strict=True):

@@ -36,11 +36,6 @@ class SequenceClassifier(Module):
     layer : LSTM, GRU or RNN
     W_hy, b_y : Parameter of shape (H, n_classes), or (2H, n_classes) with two directions, and (n_classes,)
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument.
-
     Notes
     -----
     Lesson: :ref:`many-to-one`.
@@ -98,7 +93,8 @@ class SequenceClassifier(Module):
 
         Parameters
         ----------
-        x, lengths : as for `forward`
+        x, lengths
+            As for `forward`.
         labels : int tensor of shape (B,)
             From 0 to n_classes - 1.
 

@@ -120,8 +120,8 @@ class GRU(Recurrent):
 
     Raises
     ------
-    TypeError, ValueError
-        Names the argument. An ``impl`` that lacks what was asked for is an error, never a fallback.
+    ValueError
+        The chosen ``impl`` does not support one of the other options. It never falls back to another one.
 
     Notes
     -----

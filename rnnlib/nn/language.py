@@ -142,11 +142,6 @@ class CharLM(LanguageModel):
     W_hy, b_y : Parameter of shape (H, V), (V,)
         ``W_hy`` absent when tied.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument.
-
     Notes
     -----
     Lesson: :ref:`char-rnn`. Sources: Mikolov et al. (2010); Zaremba et al. (2014) for where the dropout goes; Press and Wolf (2017)
@@ -244,11 +239,6 @@ class WindowLM(LanguageModel):
     W_xh, b_h : Parameter of shape (nE, H), (H,)
         Row blocks from the oldest id to the newest.
     W_hy, b_y : Parameter of shape (H, V), (V,)
-
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument.
 
     Notes
     -----

@@ -210,11 +210,6 @@ class Recurrent(Module):
             Outputs of the top layer, zero past a row's length.
         state : as given
             After each row's last valid step (a reverse cell's: its first).
-
-        Raises
-        ------
-        TypeError, ValueError
-            Names the argument, what was expected and what came.
         """
         weight = next(self.parameters()).detach()
         if isinstance(x, torch.Tensor) and torch.is_autocast_enabled(x.device.type):  # what another layer computed in low precision

@@ -36,11 +36,6 @@ class PixelRNN(Module):
         Of input size D = 2 · levels + height + width + n_classes.
     W_hy, b_y : Parameter of shape (H, levels), (levels,)
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument.
-
     Notes
     -----
     Lesson: :ref:`pixels`. Source: van den Oord et al. (2016), with one layer along the raster scan, which sees the row above through

@@ -31,11 +31,6 @@ class Reservoir(Module):
     W_hy, b_y : Parameter of shape (N, K), (K,)
         Zero until `fit` solves for them or a gradient moves them.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument.
-
     Notes
     -----
     Lesson: :ref:`echo-state-networks`. Source: Jaeger (2001). By hand: `rnnlib.scratch.reservoir`.

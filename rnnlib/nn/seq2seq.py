@@ -295,11 +295,6 @@ class Seq2Seq(EncoderDecoder):
     encoder : GRU, LSTM or RNN
     decoder : Decoder
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument.
-
     Notes
     -----
     Lesson: :ref:`seq2seq`. Sources: Cho et al. (2014), Sutskever et al. (2014), Bahdanau et al. (2015), Luong et al. (2015).
@@ -388,11 +383,6 @@ class Captioner(EncoderDecoder):
     ----------
     W_s, b_s : Parameter of shape (K, H), (H,)
     decoder : Decoder
-
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument.
 
     Notes
     -----

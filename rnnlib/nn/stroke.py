@@ -39,11 +39,6 @@ class StrokeRNN(Module):
     W_hy, b_y : Parameter of shape (H, 6M + 1), (6M + 1,)
         Column blocks in the order ``pi, mu_x, mu_y, sigma_x, sigma_y, rho`` of size M, then one column ``e``.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument.
-
     Notes
     -----
     Lesson: :ref:`handwriting`. Source: Graves (2013), eqs. 15 to 26, with one layer; our ``e`` is the probability of a lift.

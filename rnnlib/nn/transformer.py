@@ -30,11 +30,6 @@ class TransformerBlock(Module):
     norm_1, norm_2 : LayerNorm
     W_1, b_1, W_2, b_2 : Parameter of shape (E, 4E), (4E,), (4E, E), (E,)
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument.
-
     Notes
     -----
     Lesson: :ref:`self-attention`. Source: Vaswani et al. (2017), with the norm in front of each part instead of behind the sum.
@@ -90,11 +85,6 @@ class TransformerLM(LanguageModel):
     blocks : list of TransformerBlock
     norm : LayerNorm
     W_hy, b_y : Parameter of shape (E, V), (V,)
-
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument.
 
     Notes
     -----

@@ -27,11 +27,6 @@ def length_mask(lengths, S):
     mask : bool array of shape (B, 1, S)
         True = may look.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`attention-masks`.
@@ -63,11 +58,6 @@ def causal_mask(T):
     mask : bool ndarray of shape (1, T, T)
         True = may look.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`attention-masks`. Source: Vaswani et al. (2017).
@@ -97,11 +87,6 @@ def masked_softmax(scores, mask=None):
     -------
     attn : ndarray or tensor of the shape of ``scores``
         Rows sum to 1; exactly 0 where the mask is False; a row without a single True is all zeros.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
 
     Notes
     -----
@@ -207,11 +192,6 @@ def dot_attention(query, keys, values, mask=None, scale=None):
     tape : dict
         For `dot_attention_backward`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`dot-attention`. Source: Luong, Pham & Manning (2015), scaled as in Vaswani et al. (2017).
@@ -246,11 +226,6 @@ def dot_attention_backward(dcontext, tape):
         ``query`` (B, T, A), ``keys`` (B, S, A), ``values`` (B, S, H). Where one array was passed as both keys and values,
         its gradient is the sum of the two.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`dot-attention`.
@@ -284,11 +259,6 @@ def general_attention(query, keys, values, W_a, mask=None):
     tape : dict
         For `general_attention_backward`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`dot-attention`. Source: Luong, Pham & Manning (2015), "general"; no scale.
@@ -320,11 +290,6 @@ def general_attention_backward(dcontext, tape):
     -------
     dict
         ``query`` (B, T, A), ``keys`` (B, S, K), ``values`` (B, S, H), ``W_a`` (A, K).
-
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
 
     Notes
     -----
@@ -371,11 +336,6 @@ def additive_attention(query, keys, values, W_q, W_k, v_a, mask=None):
     tape : dict
         For `additive_attention_backward`. Holds (B, T, S, N) numbers.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`additive-attention`. Source: Bahdanau, Cho & Bengio (2015), eq. 6 and appendix A.1.2, without biases.
@@ -412,11 +372,6 @@ def additive_attention_backward(dcontext, tape):
     -------
     dict
         ``query`` (B, T, A), ``keys`` (B, S, K), ``values`` (B, S, H), ``W_q`` (A, N), ``W_k`` (K, N), ``v_a`` (N,).
-
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
 
     Notes
     -----
@@ -469,11 +424,6 @@ def multi_head_attention(query, keys, values, W_q, W_k, W_v, W_o, n_heads, mask=
     tape : dict
         For `multi_head_attention_backward`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`multi-head`. Source: Vaswani et al. (2017), section 3.2.2; no biases, no dropout.
@@ -514,11 +464,6 @@ def multi_head_attention_backward(dcontext, tape):
     -------
     dict
         ``query`` (B, T, E), ``keys`` (B, S, K), ``values`` (B, S, J), ``W_q`` (E, A), ``W_k`` (K, A), ``W_v`` (J, H), ``W_o`` (H, O).
-
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
 
     Notes
     -----

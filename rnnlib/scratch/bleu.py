@@ -31,11 +31,6 @@ def bleu(texts, references, order=4):
     bleu : float
         Between 0 and 1; 0 when no run of some length stands in a reference.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`translation`. Source: Papineni et al. (2002), without smoothing: a score of a corpus, not of one sentence.

@@ -56,7 +56,7 @@ def full(cell, params, x, loss_fn, state=None, *, every=None, **options):
 
     Parameters
     ----------
-    cell, params, x, loss_fn, state, options
+    cell, params, x, loss_fn, state, **options
         See the head of this module; ``x`` is of shape (B, T, D).
     every : int, optional
         Work in windows of this many steps (the gradient still flows through all of them): what `checkpointed` does, tapes kept.
@@ -66,11 +66,6 @@ def full(cell, params, x, loss_fn, state=None, *, every=None, **options):
     loss : float
     grads : dict of arrays
     state : array of shape (B, H), or the pair ``(h, c)`` of an LSTM
-
-    Raises
-    ------
-    TypeError, ValueError
-        Name the argument, what was expected and what came.
 
     Notes
     -----
@@ -95,7 +90,7 @@ def checkpointed(cell, params, x, loss_fn, state=None, *, every=None, **options)
 
     Parameters
     ----------
-    cell, params, x, loss_fn, state, options
+    cell, params, x, loss_fn, state, **options
         See the head of this module; ``x`` is of shape (B, T, D).
     every : int, optional
         Steps between two checkpoints; the square root of T when None.
@@ -104,11 +99,6 @@ def checkpointed(cell, params, x, loss_fn, state=None, *, every=None, **options)
     -------
     loss, grads, state
         Bit for bit those of ``full(..., every=every)``: the same operations in the same order.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Name the argument, what was expected and what came.
 
     Notes
     -----
@@ -150,7 +140,7 @@ def truncated_windows(cell, params, x, loss_fn, state=None, *, k1, k2=None, **op
 
     Parameters
     ----------
-    cell, params, x, loss_fn, state, options
+    cell, params, x, loss_fn, state, **options
         See the head of this module; ``x`` is of shape (B, T, D).
     k1 : int
         New steps in a window: there is a gradient every ``k1`` steps, and each step's loss is counted once.
@@ -163,11 +153,6 @@ def truncated_windows(cell, params, x, loss_fn, state=None, *, k1, k2=None, **op
     loss, grads, state
         Of one window: the loss of its ``k1`` new steps, its gradients, the state after it. The state that a window starts from
         is a constant; its gradient is zero unless it is the initial state of the sequence.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Name the argument, what was expected and what came.
 
     Notes
     -----
@@ -209,18 +194,13 @@ def truncated(cell, params, x, loss_fn, state=None, *, k1, k2=None, **options):
 
     Parameters
     ----------
-    cell, params, x, loss_fn, state, k1, k2, options
+    cell, params, x, loss_fn, state, k1, k2, **options
         See `truncated_windows`.
 
     Returns
     -------
     loss, grads, state
         The loss is that of `full`: only the gradient is cut. With ``k1 = T`` the gradient is that of `full` too.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Name the argument, what was expected and what came.
 
     Notes
     -----
@@ -244,18 +224,13 @@ def rtrl(cell, params, x, loss_fn, state=None, **options):
 
     Parameters
     ----------
-    cell, params, x, loss_fn, state, options
+    cell, params, x, loss_fn, state, **options
         See the head of this module; ``x`` is of shape (B, T, D). ``loss_fn`` is called once a step.
 
     Returns
     -------
     loss, grads, state
         Those of `full`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Name the argument, what was expected and what came.
 
     Notes
     -----

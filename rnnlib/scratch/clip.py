@@ -25,7 +25,7 @@ def global_norm(grads):
     Raises
     ------
     TypeError, ValueError
-        Names the gradient, what was expected and what came.
+        A gradient is not an array. The message names it.
 
     Notes
     -----
@@ -127,8 +127,8 @@ def clip_by_value(grads, bound):
 
     Raises
     ------
-    TypeError, ValueError
-        Names the gradient, what was expected and what came; NaN has no place between the bounds and is an error.
+    ValueError
+        A gradient holds NaN, which cannot be clipped. The message names it.
 
     Notes
     -----

@@ -32,11 +32,6 @@ def distribution(logits, temperature=1.0, top_k=None, nucleus=None):
     probs : float64 ndarray of shape (N, V)
         Rows sum to 1.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Name the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`sampling`. Sources: Ackley, Hinton & Sejnowski (1985) for the temperature, Fan et al. (2018) for top-k,
@@ -106,11 +101,6 @@ def greedy(step, state, start, T, eos=None):
     -------
     ids : int64 ndarray of shape (B, T)
 
-    Raises
-    ------
-    TypeError, ValueError
-        Name the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`beam-search`. The best symbol now may lead where only bad ones follow.
@@ -136,11 +126,6 @@ def sample(step, state, start, T, rng, *, temperature=1.0, top_k=None, nucleus=N
     Returns
     -------
     ids : int64 ndarray of shape (B, T)
-
-    Raises
-    ------
-    TypeError, ValueError
-        Name the argument, what was expected and what came.
 
     Notes
     -----
@@ -207,11 +192,6 @@ def score(step, state, start, ids, eos=None):
     state
         After all symbols but the last: ``sample(step, state, ids[:, -1], ...)`` goes on from here.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Name the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`beam-search`.
@@ -255,11 +235,6 @@ def beam(step, state, start, T, width, *, eos=None, length_power=0.0):
         The K = min(width, number of texts) best texts of each row, the best first, ``eos`` behind the end.
     log_prob : float64 ndarray of shape (B, K)
         In nats, not divided by the length; ``-inf`` where there were fewer texts than ``width``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Name the argument, what was expected and what came.
 
     Notes
     -----
@@ -327,11 +302,6 @@ def viterbi(log_initial, log_P, T):
     ids : int64 ndarray of shape (T,)
     log_prob : float
         In nats.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Name the argument, what was expected and what came.
 
     Notes
     -----

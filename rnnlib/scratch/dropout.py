@@ -28,11 +28,6 @@ def dropout_mask(shape, p, rng, like):
     -------
     mask : ndarray or tensor of shape ``shape``
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`dropout`. Source: Srivastava et al. (2014), scaled while training ("inverted"), so that nothing is scaled later.
@@ -98,11 +93,6 @@ def dropout(x, p, rng, *, training=True, mask=None):
     tape : dict
         For `dropout_backward`; ``tape["mask"]`` is the mask, None outside training.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`dropout`. Source: Srivastava et al. (2014); in a recurrent network between layers only: Zaremba et al. (2014).
@@ -136,11 +126,6 @@ def variational_dropout(x, p, rng, *, training=True, mask=None):
     tape : dict
         For `dropout_backward`; ``tape["mask"]`` (B, 1, D) is the mask, None outside training.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`dropout`. Source: Gal & Ghahramani (2016). They also drop the state with one mask a sequence: `dropout`
@@ -166,11 +151,6 @@ def dropout_backward(dy, tape):
     -------
     dict
         ``x``, of the shape of ``x``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
 
     Notes
     -----
@@ -208,11 +188,6 @@ def recurrent_dropout(c_prev, i_t, f_t, g_t, p, rng, *, training=True, mask=None
     tape : dict
         For `recurrent_dropout_backward`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`dropout`. Source: Semeniuta, Severyn & Barth (2016).
@@ -244,11 +219,6 @@ def recurrent_dropout_backward(dc_t, tape):
     -------
     dict
         ``c_prev``, ``i_t``, ``f_t``, ``g_t``, each (B, H).
-
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
 
     Notes
     -----
@@ -290,11 +260,6 @@ def zoneout(h_prev, h_t, p, rng, *, training=True, mask=None):
     tape : dict
         For `zoneout_backward`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`dropout`. Source: Krueger et al. (2017). Nothing is divided by ``1 - p``: a kept unit is not missing.
@@ -328,11 +293,6 @@ def zoneout_backward(dy, tape):
     -------
     dict
         ``h_prev`` and ``h_t``, each (B, H): the first is the direct path only, not what flows through ``h_t``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
 
     Notes
     -----

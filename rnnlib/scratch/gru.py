@@ -35,11 +35,6 @@ def gru_step(x_t, h_prev, W_x, W_h, b_x, b_h, reset="after"):
     -------
     h_t : ndarray or tensor of shape (B, H)
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`gru-cell`. Source: Cho et al. (2014); in the paper's equation ``z`` keeps the old state, as here.
@@ -106,11 +101,6 @@ def gru_forward(x, W_x, W_h, b_x, b_h, h_0=None, *, reset="after", lengths=None,
         State after the last valid step that was read.
     tape : Tape
         For `gru_backward`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
 
     Notes
     -----
@@ -188,11 +178,6 @@ def gru_backward(dh_seq, tape, dh_T=None):
     -------
     dict
         ``x`` (B, T, D), ``W_x``, ``W_h``, ``b_x``, ``b_h``, ``h_0`` (B, H): gradients under the names of the forward pass.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
 
     Notes
     -----

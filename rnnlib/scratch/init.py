@@ -25,11 +25,6 @@ def uniform(shape, rng, bound, dtype=np.float32):
     -------
     ndarray of shape ``shape``
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`initialisation`.
@@ -58,11 +53,6 @@ def glorot(shape, rng, blocks=1, dtype=np.float32):
     Returns
     -------
     ndarray of shape (D, G·H)
-
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
 
     Notes
     -----
@@ -94,11 +84,6 @@ def orthogonal(shape, rng, gain=1.0, blocks=1, dtype=np.float32):
     Returns
     -------
     ndarray of shape (D, G·H)
-
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
 
     Notes
     -----
@@ -139,11 +124,6 @@ def identity(H, scale=1.0, dtype=np.float32):
     -------
     ndarray of shape (H, H)
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`initialisation`. Source: Le, Jaitly & Hinton (2015), for relu networks with zero biases.
@@ -175,11 +155,6 @@ def forget_bias(b, value=1.0):
     -------
     ndarray or tensor of shape (4H,)
         A new array.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
 
     Notes
     -----

@@ -14,7 +14,7 @@ def step_jacobian(cell, params, x_t, state, **options):
 
     Parameters
     ----------
-    cell, params, options
+    cell, params, **options
         As in `rnnlib.scratch.bptt`.
     x_t : ndarray or tensor of shape (B, D)
     state : ndarray or tensor of shape (B, H), or the pair ``(h, c)`` of an LSTM
@@ -24,11 +24,6 @@ def step_jacobian(cell, params, x_t, state, **options):
     -------
     J : ndarray or tensor of shape (B, S, S)
         ``J[b, i, j]`` is the derivative of new state unit i by old state unit j; S = H, for an LSTM S = 2H with h before c.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Name the argument, what was expected and what came.
 
     Notes
     -----
@@ -64,7 +59,7 @@ def jacobians(cell, params, x, state=None, **options):
 
     Parameters
     ----------
-    cell, params, options
+    cell, params, **options
         As in `rnnlib.scratch.bptt`.
     x : ndarray or tensor of shape (B, T, D)
     state : initial state, optional
@@ -74,11 +69,6 @@ def jacobians(cell, params, x, state=None, **options):
     -------
     J : ndarray or tensor of shape (B, T, S, S)
         See `step_jacobian`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Name the argument, what was expected and what came.
 
     Notes
     -----
@@ -114,11 +104,6 @@ def product_norms(J):
     norms : ndarray of shape (..., T)
         Base-10 logarithms of the largest singular value, ``-inf`` for a product that is zero. The product is rescaled at every step, so it
         neither underflows nor overflows however long it is.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Name the argument, what was expected and what came.
 
     Notes
     -----
@@ -159,11 +144,6 @@ def spectral_radius(W):
     -------
     rho : float
         Not the largest entry, not the largest singular value, not the largest real part.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Name the argument, what was expected and what came.
 
     Notes
     -----

@@ -30,11 +30,6 @@ def language_step(cell, params, W_hy, b_y, W_e=None, **options):
     step : callable
         ``step(ids, state) -> logits, state``; None as state stands for zeros. Make a new one when the weights have changed.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Name the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`sampling`. Made for speed at batch 1: no input is multiplied, ``W_e W_x + b`` is a table with one row a symbol, and

@@ -55,11 +55,6 @@ def bidirectional_forward(x, forward_params, reverse_params, states=None, *, cel
     tape : LayersTape
         For `bidirectional_backward`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`bidirectional`. Source: Schuster and Paliwal (1997).
@@ -94,11 +89,6 @@ def bidirectional_backward(dh_seq, tape, dstates=None):
     -------
     dict
         ``x`` (B, T, D), ``forward_params`` and ``reverse_params`` (dicts as given), ``states`` (initial states).
-
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
     """
     _check_tape(tape, "bidirectional")
     dstates = _entries("dstates", dstates, 2, "direction")
@@ -137,11 +127,6 @@ def stack_forward(x, layers, states=None, *, cell="lstm", lengths=None, tape=Non
         Final state of each layer.
     tape : LayersTape
         For `stack_backward`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
 
     Notes
     -----
@@ -183,11 +168,6 @@ def stack_backward(dh_seq, tape, dstates=None):
     -------
     dict
         ``x`` (B, T, D), ``layers`` (list of dicts or pairs of dicts as given), ``states`` (initial states of each layer).
-
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
     """
     _check_tape(tape, "stack")
     dstates = _entries("dstates", dstates, len(tape.tapes), "layer")

@@ -24,11 +24,6 @@ def one_hot(ids, V, dtype=np.float32):
     -------
     ndarray or tensor of shape (B, T, V)
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`sequences-as-arrays`.
@@ -65,11 +60,6 @@ def embedding(ids, W_e):
     tape : dict
         For `embedding_backward`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`embedding`. Source: Bengio et al. (2003).
@@ -96,11 +86,6 @@ def embedding_backward(dx, tape):
     -------
     dict
         ``W_e`` (V, E). Ids are whole numbers and have no gradient.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
 
     Notes
     -----
@@ -131,11 +116,6 @@ def affine(x, W, b):
         Logits.
     tape : dict
         For `affine_backward`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
 
     Notes
     -----
@@ -173,11 +153,6 @@ def affine_backward(dy, tape):
     -------
     dict
         ``x`` (B, T, H), ``W`` (H, V), ``b`` (V,).
-
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
 
     Notes
     -----

@@ -34,9 +34,8 @@ def softmax_cross_entropy(logits, targets, mask=None):
 
     Raises
     ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came; a mask without a single True is an error, since a mean of no
-        tokens has no value.
+    ValueError
+        The mask has no True: a mean over no tokens has no value.
 
     Notes
     -----
@@ -99,11 +98,6 @@ def mse(pred, target, mask=None):
         Mean over the ``N`` entries that count (steps times ``D``), in squared units of the target.
     dpred : ndarray or tensor of the shape of ``pred``
         Gradient of ``loss``, zero where the mask is False.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
 
     Notes
     -----

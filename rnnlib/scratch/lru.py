@@ -36,11 +36,6 @@ def lru_forward(x, nu, theta, gamma, B_re, B_im, C_re, C_im, D, h_0=None, *, len
     tape : Tape
         For `lru_backward`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`linear-recurrences`. Source: Orvieto et al. (2023), eqs. 3 to 7, without the layer around it.
@@ -98,11 +93,6 @@ def lru_backward(dy_seq, tape, dh_T=None):
     dict
         ``x`` (B, T, E), ``nu``, ``theta``, ``gamma`` (N,), ``B_re``, ``B_im`` (E, N), ``C_re``, ``C_im`` (N, E), ``D`` (E,) and the
         complex ``h_0`` (B, N).
-
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
 
     Notes
     -----

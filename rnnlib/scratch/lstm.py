@@ -28,11 +28,6 @@ def lstm_step(x_t, h_prev, c_prev, W_x, W_h, b, peepholes=None):
     -------
     h_t, c_t : ndarray or tensor of shape (B, H)
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`lstm-cell`. Source: Hochreiter and Schmidhuber (1997), forget gate of Gers et al. (2000), peepholes of
@@ -99,11 +94,6 @@ def lstm_forward(x, W_x, W_h, b, state=None, *, peepholes=None, lengths=None, re
         State after the last valid step that was read.
     tape : Tape
         For `lstm_backward`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
 
     Notes
     -----
@@ -187,11 +177,6 @@ def lstm_backward(dh_seq, tape, dstate=None):
     -------
     dict
         ``x`` (B, T, D), ``W_x``, ``W_h``, ``b``, ``h_0``, ``c_0`` (B, H) and, with peepholes, ``p_i``, ``p_f``, ``p_o``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
 
     Notes
     -----

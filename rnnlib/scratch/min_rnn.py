@@ -33,11 +33,6 @@ def min_gru_forward(x, W_x, b, h_0=None, *, lengths=None, reverse=False, method=
     tape : Tape
         For `min_gru_backward`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`linear-recurrences`. Source: Feng et al. (2024), minGRU without the logarithmic form; there ``z`` weighs the new state.
@@ -63,11 +58,6 @@ def min_gru_backward(dh_seq, tape, dh_T=None):
     -------
     dict
         ``x`` (B, T, D), ``W_x`` (D, 2H), ``b`` (2H,), ``h_0`` (B, H).
-
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
 
     Notes
     -----
@@ -102,11 +92,6 @@ def min_lstm_forward(x, W_x, b, h_0=None, *, lengths=None, reverse=False, method
     tape : Tape
         For `min_lstm_backward`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`linear-recurrences`. Source: Feng et al. (2024), minLSTM with length-independent scaling, without the logarithmic form.
@@ -133,11 +118,6 @@ def min_lstm_backward(dh_seq, tape, dh_T=None):
     -------
     dict
         ``x`` (B, T, D), ``W_x`` (D, 3H), ``b`` (3H,), ``h_0`` (B, H).
-
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
 
     Notes
     -----

@@ -27,11 +27,6 @@ class NGram:
     k : float
         Pseudo-count of ``"add-k"``.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Name the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`n-grams`. Source: Witten & Bell (1991), method C, in the interpolated form of Chen & Goodman (1998), with a uniform

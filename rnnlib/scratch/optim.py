@@ -30,7 +30,7 @@ class _Optimiser:
         Raises
         ------
         TypeError, ValueError
-            Names the gradient, what was expected and what came. No parameter has changed then.
+            A gradient is missing or does not fit. No parameter has changed yet.
         """
         if not isinstance(grads, dict):
             raise TypeError(f"grads: expected a dict of arrays, got {type(grads).__name__}")

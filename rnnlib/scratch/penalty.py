@@ -36,11 +36,6 @@ def state_gradients(dh_seq, h_seq, W_hh, activation="tanh"):
     delta : ndarray or tensor of shape (B, T, H)
         Total gradient of each state. Its norm against ``t`` is the picture of a vanishing gradient.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`vanishing-gradients`. Source: Werbos (1990).
@@ -93,11 +88,6 @@ def omega_penalty(delta, h_seq, W_hh, activation="tanh"):
     dW_hh : ndarray or tensor of shape (H, H)
         To add, times the strength of the penalty, to the gradient of the loss. A step whose ``v_t`` is zero adds nothing:
         the norm has no gradient there.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
 
     Notes
     -----

@@ -21,11 +21,6 @@ def sinusoids(T, E):
     -------
     codes : ndarray of shape (T, E), float32
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`self-attention`. Source: Vaswani et al. (2017), section 3.5.

@@ -37,11 +37,6 @@ class Reservoir:
     W_hy, b_y : ndarray of shape (N, K), (K,)
         After `fit`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Name the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`echo-state-networks`. Source: Jaeger (2001), leaky units as in Jaeger et al. (2007). Ours: a fixed fan-in in place of
@@ -96,11 +91,6 @@ class Reservoir:
         -------
         h_seq : ndarray of shape (B, T, N)
         h_T : ndarray of shape (B, N)
-
-        Raises
-        ------
-        TypeError, ValueError
-            Name the argument, what was expected and what came.
         """
         B = check_array("x", x, "B T D", sizes={"D": self.D})["B"]
         h, x = self._state(state, B).T, x.astype(self.dtype, copy=False)  # (N, B)
@@ -144,11 +134,6 @@ class Reservoir:
         Returns
         -------
         self
-
-        Raises
-        ------
-        TypeError, ValueError
-            Name the argument, what was expected and what came.
         """
         sizes = check_array("x", x, "B T D", sizes={"D": self.D})
         check_array("y", y, "B T K", sizes=sizes)
@@ -178,8 +163,8 @@ class Reservoir:
 
         Raises
         ------
-        TypeError, ValueError
-            Name the argument, what was expected and what came; also when `fit` was not called.
+        ValueError
+            `fit` was not called before.
         """
         self._check_fitted()
         h_seq, h_T = self.run(x, state)
@@ -203,8 +188,8 @@ class Reservoir:
 
         Raises
         ------
-        TypeError, ValueError
-            Name the argument, what was expected and what came; also when the read-out does not answer with inputs.
+        ValueError
+            `fit` was not called before, or the read-out does not predict an input.
         """
         self._check_fitted()
         check_number("T", T, 1, integer=True)
@@ -244,11 +229,6 @@ def memory_capacity(reservoir, delays, rng, *, T=4000, washout=200, ridge=1e-8):
     -------
     r2 : ndarray of shape (delays,)
         Squared correlation for each delay; its sum is the capacity.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Name the argument, what was expected and what came.
 
     Notes
     -----

@@ -26,11 +26,6 @@ def rnn_step(x_t, h_prev, W_xh, W_hh, b_h, activation="tanh"):
     -------
     h_t : ndarray or tensor of shape (B, H)
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`rnn-cell`. Source: Elman (1990), with tanh or relu in the place of the logistic function.
@@ -90,11 +85,6 @@ def rnn_forward(x, W_xh, W_hh, b_h, h_0=None, *, activation="tanh", lengths=None
     tape : Tape
         For `rnn_backward`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`rnn-unrolled`. Source: Elman (1990). The input projections of all steps are one matrix product.
@@ -146,11 +136,6 @@ def rnn_backward(dh_seq, tape, dh_T=None):
     -------
     dict
         ``x`` (B, T, D), ``W_xh``, ``W_hh``, ``b_h``, ``h_0`` (B, H): gradients under the names of the forward pass.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
 
     Notes
     -----

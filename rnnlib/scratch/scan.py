@@ -30,11 +30,6 @@ def scan(a, b, h_0=None, method="auto"):
     tape : Tape
         For `scan_backward`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
-
     Notes
     -----
     Lesson: :ref:`linear-recurrences`. Source: Blelloch (1990), prefix sums; two levels where that paper has a tree.
@@ -79,11 +74,6 @@ def scan_backward(dh_seq, tape):
     dict
         ``a``, ``b`` (B, T, H) and ``h_0`` (B, H). For complex numbers the gradient is that by the real part plus i times that by the
         imaginary part, as in torch.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Names the argument, what was expected and what came.
 
     Notes
     -----

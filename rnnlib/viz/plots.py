@@ -400,9 +400,5 @@ def sampling_table(samples, header=("temperature", "sample"), caption=""):
     Returns
     -------
     table : table
-
-    Returns
-    -------
-    table : table
     """
     return table([(str(label), text.replace("\n", "⏎")) for label, text in samples.items()], header, caption)
