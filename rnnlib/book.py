@@ -118,7 +118,7 @@ def weights(name, symbols, *, W_xh, W_hh, b_h, W_hy, b_y):
 
 
 def note(*sources):
-    """Display a note for each of the ``sources`` that is invented because the real one could not be had; none for real ones."""
+    """Display a note for each of the ``sources`` that is synthetic; none for real ones. A lesson calls it where it loads its data."""
     for source in sources:
         source.show_note()
 

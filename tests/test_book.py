@@ -140,11 +140,11 @@ def test_only_what_changed_runs_again(book, run):
     assert (status, site) == (0, False) and "1 lessons, 0 to run" in said
 
 
-def test_a_page_with_invented_data_runs_again_once_real_data_can_be_had(book, run, quick, monkeypatch):
-    write(book, "chapters/two.md", FRONT + "# Two\n\n" + cell("'<p class=\"admonition-title\">Invented data</p>'"))
+def test_a_page_with_synthetic_data_runs_again_once_the_real_data_are_there(book, run, quick, monkeypatch):
+    write(book, "chapters/two.md", FRONT + "# Two\n\n" + cell("'<div class=\"admonition warning synthetic-data\">'"))
     monkeypatch.setattr(build, "corpora", lambda say: ["alice.txt"])
     assert "2 to run" in run()[1]
-    assert "0 to run" in run()[1], "nothing new can be had"
+    assert "0 to run" in run()[1], "nothing new is there"
     monkeypatch.setattr(build, "corpora", lambda say: [])
     _, said, _ = run()
     assert "1 to run" in said and "ran two" in said

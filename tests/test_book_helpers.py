@@ -109,10 +109,10 @@ def test_glue_takes_numbers_and_texts_only(shown):
 
 def test_note(shown):
     real = data.Corpus(text="a", name="alice", origin="folder")
-    invented = data.Corpus(text="a", name="alice", origin="embedded", note="This page ran on invented data.")
-    book.note(real, invented)
+    synthetic = data.Corpus(text="a", name="alice", origin="synthetic", note="This page ran on synthetic data.")
+    book.note(real, synthetic)
     ((bundle, _),) = shown
-    assert "This page ran on invented data." in bundle["text/html"] and 'class="admonition' in bundle["text/html"]
+    assert "This page ran on synthetic data." in bundle["text/html"] and 'class="admonition' in bundle["text/html"]
 
 
 def test_weights_come_out_as_bytes_that_are_near_the_numbers(shown):

@@ -1,4 +1,4 @@
-"""Names, pairs, opinions, archives, sunspots and digits: the real files, and what the invented ones claim of themselves."""
+"""Names, pairs, opinions, archives, sunspots and digits: the real files, and what the synthetic ones claim of themselves."""
 
 import os
 import re
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rnnlib import data
-from rnnlib.data import invented
+from rnnlib.data import synthetic
 
 REAL = os.environ.get("RNNLIB_DATA")
 real_files = pytest.mark.skipif(not REAL, reason="RNNLIB_DATA names no folder with the real files")
@@ -16,7 +16,7 @@ ENTROPY_TOLERANCE = 0.01  # relative, of a sample of 10,000 names
 
 
 @pytest.fixture
-def no_road(monkeypatch, tmp_path):
+def no_files(monkeypatch, tmp_path):
     monkeypatch.delenv("RNNLIB_DATA", raising=False)
     monkeypatch.setenv("RNNLIB_CACHE", str(tmp_path))
     monkeypatch.setenv("RNNLIB_OFFLINE", "1")
@@ -32,11 +32,11 @@ LOADERS = {
 
 
 @pytest.mark.parametrize("name", LOADERS)
-def test_invented_data_say_so_and_repeat(name, no_road):
+def test_synthetic_data_say_so_and_repeat(name, no_files):
     load, file = LOADERS[name]
     found = load()
-    assert found.name == name and found.origin == "embedded" and f"in place of {file}: downloads are switched off" in found.note
-    assert repr(found).startswith(f"{name} (embedded): ") and repr(load()) == repr(found)
+    assert found.name == name and found.synthetic and file in found.missing and f"in place of {file}" in found.note
+    assert repr(found).startswith(f"{name} (synthetic): ") and repr(load()) == repr(found)
 
 
 @real_files
@@ -56,16 +56,16 @@ def test_real_names():
     assert repr(names) == "names (folder): 32,033 items"
 
 
-def test_invented_names_have_the_entropy_they_claim(no_road):
+def test_synthetic_names_have_the_entropy_they_claim(no_files):
     """A name has one reading: log-probabilities of the readings, per character, are the entropy."""
     names = data.names()
-    onset, vowel, ending = (invented._zipf(len(part)) for part in (invented._CONSONANTS, invented._VOWELS, invented._ENDINGS))
+    onset, vowel, ending = (synthetic._zipf(len(part)) for part in (synthetic._CONSONANTS, synthetic._VOWELS, synthetic._ENDINGS))
     bits = length = 0.0
     for name in names.items[:10_000]:
-        syllables, tail = re.fullmatch(f"((?:[{invented._CONSONANTS}][{invented._VOWELS}])+)(.*)", name).groups()
-        bits -= np.log2((0.2, 0.5, 0.3)[len(syllables) // 2 - 1] * ending[invented._ENDINGS.index(tail)])
+        syllables, tail = re.fullmatch(f"((?:[{synthetic._CONSONANTS}][{synthetic._VOWELS}])+)(.*)", name).groups()
+        bits -= np.log2((0.2, 0.5, 0.3)[len(syllables) // 2 - 1] * ending[synthetic._ENDINGS.index(tail)])
         for a, b in zip(syllables[::2], syllables[1::2], strict=True):
-            bits -= np.log2(onset[invented._CONSONANTS.index(a)] * vowel[invented._VOWELS.index(b)])
+            bits -= np.log2(onset[synthetic._CONSONANTS.index(a)] * vowel[synthetic._VOWELS.index(b)])
         length += len(name) + 1
     assert bits / length == pytest.approx(names.entropy_bits, rel=ENTROPY_TOLERANCE)
 
@@ -88,7 +88,7 @@ def test_real_pairs():
     assert len({english for english, _ in pairs.items}) < len(pairs)
 
 
-def test_invented_pairs(no_road):
+def test_synthetic_pairs(no_files):
     pairs = dict.fromkeys(data.french().items)
     assert len(pairs) == 8_640
     for pair in [
@@ -120,9 +120,9 @@ def test_real_opinions():
     assert found.items[0] == "simplistic , silly and tedious ." and found.items[-1].startswith("provides a porthole")
 
 
-def test_invented_opinions_have_the_optimum_they_claim(no_road):
+def test_synthetic_opinions_have_the_optimum_they_claim(no_files):
     found = data.polarity()
-    score = np.array([sum((word in invented._GOOD) - (word in invented._BAD) for word in item.split()) for item in found.items])
+    score = np.array([sum((word in synthetic._GOOD) - (word in synthetic._BAD) for word in item.split()) for item in found.items])
     right = np.where(score == 0, 0.5, (score > 0) == found.labels).mean()
     assert found.optimum == pytest.approx((0.8 + 0.8 + 0.896) / 3)
     assert right == pytest.approx(found.optimum, abs=0.012)
@@ -152,7 +152,7 @@ def test_real_archives(name):
 
 
 @pytest.mark.parametrize("name", SIZES)
-def test_invented_archives(name, no_road):
+def test_synthetic_archives(name, no_files):
     found = data.archive(name)
     _check_archive(found, name)
     assert found.optimum >= 0.95
@@ -183,7 +183,7 @@ def test_real_sunspots():
     assert found.years[0] == 1700 and found.years[-1] == 2008 and len(found) == 309 and found.values[:3].tolist() == [5, 11, 16]
 
 
-def test_invented_sunspots_have_the_optimum_they_claim(no_road):
+def test_synthetic_sunspots_have_the_optimum_they_claim(no_files):
     """The best linear forecast of the root from two years: its error is the noise of the source."""
     found = data.sunspots()
     root = np.sqrt(found.values)
@@ -202,5 +202,5 @@ def test_digits():
     found = data.digits()
     assert found.x_train.shape == (1437, 8, 8) and found.x_test.shape == (360, 8, 8) and found.x_train.dtype == np.float32
     assert min(Counter(found.y_test.tolist()).values()) > 15 and len(found.classes) == 10
-    if found.origin == "embedded":
+    if found.synthetic:
         assert 0.95 < found.optimum < 1 and "scikit-learn" in found.note

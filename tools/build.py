@@ -14,14 +14,14 @@ from pathlib import Path
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 
-from rnnlib.data.fetch import ChecksumError, prefetch
+from rnnlib.data.corpora import STAND_IN
+from rnnlib.data.fetch import prefetch
 from tools import execute, lessons, website
 
 ROOT = Path(__file__).resolve().parent.parent
 MAX_SECONDS = 60.0  # of the processor, for one lesson: the clock would blame a lesson for its neighbours
 MAX_MIB = 1024.0
 TRACEBACK_LINES = 25
-INVENTED = ">Invented data<"  # the title of the note that rnnlib.data puts on a page
 
 
 def cached(cache, page):
@@ -33,19 +33,23 @@ def cached(cache, page):
 
 
 def corpora(say):
-    """Fetch the data files before any lesson asks for them, once for all; return the names of those that cannot be had."""
+    """Fetch the data files before any lesson asks for them, once for all; return the names of those that are missing."""
     found = prefetch()
-    missing = {name: reason for name, origin, reason in found if origin == "embedded"}
+    missing = {name: reason for name, origin, reason in found if origin == "missing"}
+    for name, origin, reason in found:
+        if reason and origin != "missing":
+            say(f"{name}: {reason}; the {origin} has the right one.")
     if missing:
-        say(f"{len(missing)} of {len(found)} data files cannot be had ({next(iter(missing.values()))}).")
-        say("Lessons that need them run on invented data and say so on the page. RNNLIB_DATA may name a folder that has them.")
+        say(f"{len(missing)} of {len(found)} data files are missing: {', '.join(missing)}.")
+        say("\n".join(f"  {reason}" for reason in dict.fromkeys(missing.values())))
+        say("Lessons that need them run on synthetic data and say so on the page. RNNLIB_DATA can name a folder that has them.")
     return sorted(missing)
 
 
 def out_of_date(cache, pages, root, missing):
     """Drop records that no longer hold; return ``(page, notebook, data)`` for what must run, the data being what the record will need.
 
-    A record is stale if the library under it was edited, or if it shows invented data and a real file can be had now.
+    A record is stale if the library under it was edited, or if it shows synthetic data and a real file is there now.
     """
     todo = []
     for page in pages:
@@ -71,7 +75,7 @@ def run(cache, todo, root, workers, say):
             say(f"  FAILED {name} after {done['seconds']:.1f} s")
             continue
         data = {"execution_seconds": done["seconds"], "cpu_seconds": done["cpu_seconds"], "mib": done["mib"], **known[done["page"]]}
-        if INVENTED not in str(done["notebook"]):
+        if STAND_IN not in str(done["notebook"]):
             data["missing"] = []
         bundle = CacheBundleIn(done["notebook"], str(done["page"]), data=data)
         cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
@@ -127,7 +131,7 @@ def build(root=ROOT, only=(), workers=None, say=print):
     cache = get_cache(root / "_build" / ".jupyter_cache")
     try:
         todo = out_of_date(cache, pages, root, corpora(say))
-    except (ChecksumError, ValueError) as error:  # of the data files
+    except ValueError as error:  # RNNLIB_DATA is not a folder
         say(str(error))
         return 1
     workers = min(workers or processors(), max(len(todo), 1))

@@ -1,8 +1,8 @@
-"""Tasks and corpora. Real files are fetched once and checked; where no road leads to them an invented source stands in."""
+"""Tasks and corpora. Real files are fetched once and checked; where they cannot be found, synthetic data stand in for them."""
 
 from rnnlib.data.corpora import Corpus, alice, load_text, shakespeare
 from rnnlib.data.date_formats import dates
-from rnnlib.data.fetch import ChecksumError, prefetch
+from rnnlib.data.fetch import prefetch
 from rnnlib.data.grammars import (
     EMBEDDED_REBER_BITS,
     REBER_BITS,
@@ -28,7 +28,6 @@ __all__ = [
     "REBER_SYMBOLS",
     "STROKE_FLOOR",
     "Archive",
-    "ChecksumError",
     "Collection",
     "Corpus",
     "Series",

@@ -1,4 +1,4 @@
-"""The corpora of the course: real files where a road leads to them, invented ones of the same shape otherwise."""
+"""The corpora of the course: the real files where they can be found, synthetic stand-ins with the same format otherwise."""
 
 import html
 from dataclasses import dataclass
@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from rnnlib.checks import check_choice
-from rnnlib.data import invented
+from rnnlib.data import synthetic
 from rnnlib.data.fetch import find, manifest
+
+STAND_IN = "synthetic-data"  # the class of a note on data that stand in for real ones: the build and the book look for it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,25 +19,33 @@ class Source:
     Attributes
     ----------
     name : str
-    origin : {"folder", "cache", "download", "embedded", "package"}
+    origin : {"folder", "cache", "download", "package", "synthetic"}
+    missing : tuple of str
+        The files that the data stand in for because they could not be found; empty if the data are what they should be.
     note : str
-        A sentence for the page if the data are invented; empty if they are real.
+        A sentence for the page if the data are synthetic; empty if they are real.
     licence, url : str
         Of the real file.
     """
 
     name: str
     origin: str
+    missing: tuple = ()
     note: str = ""
     licence: str = ""
     url: str = ""
+
+    @property
+    def synthetic(self):
+        """Whether the data were generated: of such data a lesson asserts only what was built into them."""
+        return self.origin == "synthetic"
 
     def show_note(self):
         """Display the note as an admonition; nothing if the data are real."""
         if self.note:
             from IPython.display import display
 
-            display(_admonition(self.note), raw=True)
+            display(_admonition(self.note, STAND_IN if self.missing else ""), raw=True)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -71,25 +81,22 @@ def load_text(name, offline=None):
     Returns
     -------
     corpus : Corpus
-        ``corpus.text``; where no road leads to the file, a text from an invented source with ``corpus.entropy_bits``
-        known and a note for the page.
+        ``corpus.text``; where the file cannot be found, a synthetic text with ``corpus.entropy_bits`` known and a note for the page.
 
     Raises
     ------
-    ChecksumError
-        A file was found but is not the right one.
     ValueError
         Unknown name.
     """
     check_choice("name", name, tuple(_TEXTS))
     file, size, clean, grammar = _TEXTS[name]
-    content, known = locate(file, offline)
-    if content is not None:
-        return Corpus(text=clean(content), name=name, **known)
-    source = grammar()
-    known["note"] += f" Its entropy is {source.entropy_bits:.3f} bits per character: no model can do better."
-    text = source.sample(size, np.random.default_rng(0))
-    return Corpus(text=text, name=name, entropy_bits=source.entropy_bits, **known)
+
+    def write():
+        source = grammar()
+        fact = f"The entropy of the synthetic text is {source.entropy_bits:.3f} bits per character: no model can do better."
+        return {"text": source.sample(size, np.random.default_rng(0)), "entropy_bits": source.entropy_bits}, fact
+
+    return Corpus(name=name, **load([file], lambda content: {"text": clean(content)}, write, offline))
 
 
 def alice(offline=None):
@@ -124,12 +131,33 @@ def shakespeare(offline=None):
     return load_text("shakespeare", offline)
 
 
-def locate(file, offline=None):
-    """(content or None, keywords for a ``Source``) of a data file."""
-    content, origin, reason = find(file, offline)
-    entry = manifest()[file]
-    note = "" if content is not None else f"This page ran on invented data in place of {file}: {reason}."
-    return content, {"origin": origin, "note": note, "licence": entry["licence"], "url": entry["url"]}
+def load(files, parse, generate, offline=None):
+    """The keywords of a ``Source`` and of what it holds, from ``files`` or, where one of them cannot be found, from a generator.
+
+    Parameters
+    ----------
+    files : list of str
+        Keys of the manifest.
+    parse : callable
+        Takes the bytes of each file and returns a dict of keywords.
+    generate : callable
+        Takes nothing; returns the same keywords for synthetic data, and a sentence for the note: what is known of them.
+    offline : bool, optional
+        True skips the download; None asks ``RNNLIB_OFFLINE``.
+    """
+    found = [find(file, offline) for file in files]
+    known = {key: manifest()[files[0]][key] for key in ("licence", "url")}
+    missing = {file: reason for file, (content, _, reason) in zip(files, found, strict=True) if content is None}
+    if not missing:
+        return known | {"origin": found[0][1]} | parse(*(content for content, *_ in found))
+    keywords, fact = generate()
+    is_or_are, reasons = "is" if len(missing) == 1 else "are", "; ".join(dict.fromkeys(missing.values()))
+    note = (
+        f"This page ran on synthetic data in place of {' and '.join(files)}. "
+        f"{' and '.join(missing)} {is_or_are} missing: {reasons}. "
+        f"What this page says about the real data need not hold for the synthetic data. {fact}"
+    )
+    return known | {"origin": "synthetic", "missing": tuple(missing), "note": note} | keywords
 
 
 def _clean_alice(content):
@@ -142,16 +170,16 @@ def _clean_shakespeare(content):
 
 
 _TEXTS = {
-    "alice": ("alice.txt", 144_334, _clean_alice, invented.wonderland),
-    "shakespeare": ("tinyshakespeare.txt", 400_000, _clean_shakespeare, invented.stage),
+    "alice": ("alice.txt", 144_334, _clean_alice, synthetic.wonderland),
+    "shakespeare": ("tinyshakespeare.txt", 1_115_394, _clean_shakespeare, synthetic.stage),
 }
 
 
-def _admonition(text):
+def _admonition(text, look=""):
     """One display in the forms of a site, a notebook and a PDF."""
-    safe = html.escape(text)
+    safe, classes = html.escape(text), " ".join(filter(None, ["admonition", "warning", look]))
     return {
-        "text/html": f'<div class="admonition warning" role="note"><p class="admonition-title">Invented data</p><p>{safe}</p></div>',
-        "text/markdown": f"> **Invented data.** {text}",
-        "text/plain": f"Invented data. {text}",
+        "text/html": f'<div class="{classes}" role="note"><p class="admonition-title">Synthetic data</p><p>{safe}</p></div>',
+        "text/markdown": f"> **Synthetic data.** {text}",
+        "text/plain": f"Synthetic data. {text}",
     }

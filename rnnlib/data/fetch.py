@@ -1,16 +1,18 @@
-"""Where a data file comes from: your folder, the cache, the network, or nowhere (then a generator stands in).
+"""Where a data file comes from: your folder, the cache or the network. Where none of them has it, synthetic data take its place.
 
-``RNNLIB_DATA``     a folder that is looked into first
+``RNNLIB_DATA``     a folder that is searched first
 ``RNNLIB_CACHE``    where downloads are kept (default: the user's cache folder)
 ``RNNLIB_OFFLINE``  ``1`` never downloads
 
-A file counts only if its SHA-256 is the one in ``manifest.json``, whichever road it came by.
+A file counts only if its SHA-256 is the one in ``manifest.json``, wherever it was found.
 """
 
 import contextlib
 import hashlib
+import io
 import json
 import os
+import tempfile
 import threading
 import time
 from functools import cache
@@ -19,10 +21,6 @@ from urllib.parse import urlsplit
 
 TIME_LIMIT = 10.0  # seconds, for one download as a whole
 MEMORY = 900.0  # seconds for which a failed download is not tried again
-
-
-class ChecksumError(ValueError):
-    """A data file is not the file that the course was written with."""
 
 
 @cache
@@ -34,6 +32,8 @@ def manifest():
 def find(name, offline=None):
     """The bytes of a data file, looked for in the folder, then in the cache, then at its pinned address.
 
+    A file with another SHA-256, or one that cannot be read, is passed over.
+
     Parameters
     ----------
     name : str
@@ -44,52 +44,41 @@ def find(name, offline=None):
     Returns
     -------
     content : bytes or None
-        None if no road led to the file.
-    origin : {"folder", "cache", "download", "embedded"}
+        None if the file is nowhere.
+    origin : {"folder", "cache", "download", "missing"}
     reason : str
-        Why there is no file; empty if there is one.
+        Why the file is missing, and which copies were passed over; empty if the first place had it.
 
     Raises
     ------
-    ChecksumError
-        A file was found, but it is not the right one. It is not used.
     ValueError
         Unknown name, or ``RNNLIB_DATA`` is not a folder.
     """
     if name not in manifest():
         raise ValueError(f"name: expected one of {', '.join(manifest())}, got {name!r}")
-    folder = os.environ.get("RNNLIB_DATA")
-    if folder:
-        path = Path(folder)
-        if not path.is_dir():
+    places, passed_over = [("cache", cache_folder())], []
+    if folder := os.environ.get("RNNLIB_DATA"):
+        if not Path(folder).is_dir():
             raise ValueError(f"RNNLIB_DATA: expected a folder, got {folder!r}")
-        if (path / name).is_file():
-            return verified((path / name).read_bytes(), name, path / name), "folder", ""
-    damaged = None
-    path = cache_folder() / name
-    if path.is_file():
-        try:
-            return verified(path.read_bytes(), name, path), "cache", ""
-        except ChecksumError as error:  # a fresh copy may be had; if not, the reader must hear of it
-            damaged = error
+        places.insert(0, ("folder", Path(folder)))
+    for origin, place in places:
+        if (place / name).is_file():
+            try:
+                content = (place / name).read_bytes()
+                fault = mismatch(content, name)
+            except OSError as error:
+                fault = f"cannot be read ({type(error).__name__})"
+            if not fault:
+                return content, origin, "; ".join(passed_over)
+            passed_over.append(f"the one in {'RNNLIB_DATA' if origin == 'folder' else 'the cache'} {fault}")
     content, reason = _download(name, offline)
-    if content is None and damaged:
-        raise ChecksumError(f"{damaged} No fresh copy could be had: {reason}.")
-    return content, "embedded" if content is None else "download", reason
+    return content, "missing" if content is None else "download", "; ".join(filter(None, [*passed_over, reason]))
 
 
-def verified(content, name, where):
-    """``content`` itself if its SHA-256 is the one in the manifest, else a ``ChecksumError``."""
-    expected = manifest()[name]["sha256"]
-    got = hashlib.sha256(content).hexdigest()
-    if got != expected:
-        advice = "Delete that file and run again."
-        if str(where).startswith("http"):
-            advice = "Something on the way answered for the server: try another network, or RNNLIB_OFFLINE=1 for invented data."
-        raise ChecksumError(
-            f"{name}: expected SHA-256 {expected}, got {got} ({len(content)} bytes, from {where}). The file is not used. {advice}"
-        )
-    return content
+def mismatch(content, name):
+    """What is wrong with ``content`` as the data file ``name``: a text, empty if it has the SHA-256 of the manifest."""
+    expected, got = manifest()[name]["sha256"], hashlib.sha256(content).hexdigest()
+    return "" if got == expected else f"is not the right file (expected SHA-256 {expected[:12]}…, got {got[:12]}…, {len(content)} bytes)"
 
 
 def cache_folder():
@@ -108,35 +97,66 @@ def _download(name, offline):
     """(content, "") or (None, reason). The network is asked once; a failure is remembered for ``MEMORY`` seconds."""
     if offline or (offline is None and os.environ.get("RNNLIB_OFFLINE", "") not in ("", "0")):
         return None, "downloads are switched off (RNNLIB_OFFLINE)"
-    import pooch
-    import requests
-
     url, folder = manifest()[name]["url"], cache_folder()
     host = urlsplit(url).hostname
     unreachable, refused = folder / f".unreachable-{host}", folder / f".refused-{name}"
     for stamp in (unreachable, refused):
         if stamp.is_file() and time.time() - stamp.stat().st_mtime < MEMORY:
             return None, stamp.read_text(encoding="utf-8")
-
-    def receive(url, output_file, keeper):
-        pooch.HTTPDownloader(timeout=TIME_LIMIT)(url, output_file, keeper)
-        verified(Path(output_file).read_bytes(), name, url)  # before pooch moves it into the cache
-
-    pooch.get_logger().setLevel("WARNING")  # its "Downloading ..." goes to stderr, which a lesson treats as a failure
-    keeper = pooch.create(path=folder, base_url="", registry={name: manifest()[name]["sha256"]}, urls={name: url})
     try:
-        path = _within(TIME_LIMIT, lambda: keeper.fetch(name, downloader=receive))
-    except requests.HTTPError as error:  # the server answered: other files may be there
-        error.response.close()
-        return None, _remember(refused, f"{host} answered {error.response.status_code}")
-    except OSError as error:  # no connection, no name, too slow, or no place to write
+        content = _within(TIME_LIMIT, lambda: _receive(url, TIME_LIMIT))
+    except OSError as error:
+        answer = getattr(error, "response", None)  # of requests, which pooch downloads with
+        if answer is not None:  # the server answered: other files may be there
+            answer.close()
+            return None, _remember(refused, f"{host} answered {answer.status_code}")
+        # no connection, no name, too slow
         return None, _remember(unreachable, f"{host} could not be reached ({type(error).__name__})")
-    return verified(Path(path).read_bytes(), name, path), ""
+    if fault := mismatch(content, name):
+        return None, _remember(refused, f"the one that {host} sent {fault}")
+    with contextlib.suppress(OSError):  # without a place to write, each lesson downloads for itself
+        _write(folder / name, content)
+    return content, ""
+
+
+class _Buffer(io.BytesIO):
+    """Takes what is written until a moment of ``time.monotonic()``, then refuses with a ``TimeoutError``."""
+
+    def __init__(self, until):
+        super().__init__()
+        self._until = until
+
+    def write(self, part):
+        if time.monotonic() > self._until:
+            raise TimeoutError("the time for this download is over")
+        return super().write(part)
+
+
+def _receive(url, seconds):
+    """What the server sends, in memory: a thread that its caller no longer waits for can write nowhere."""
+    import pooch
+
+    buffer = _Buffer(time.monotonic() + seconds)
+    pooch.HTTPDownloader(timeout=seconds)(url, buffer, None)
+    return buffer.getvalue()
+
+
+def _write(path, content):
+    """Put ``content`` at ``path`` in one step: no other process sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".part-", delete=False) as file:
+        try:
+            file.write(content)
+            file.close()
+            os.replace(file.name, path)
+        except OSError:
+            os.unlink(file.name)
+            raise
 
 
 def _remember(stamp, reason):
     with contextlib.suppress(OSError):  # a folder that cannot be written fails before any waiting
-        stamp.write_text(reason, encoding="utf-8")
+        _write(stamp, reason.encode())
     return reason
 
 

@@ -89,8 +89,8 @@ def _scenes(n, n_objects, rng, noise, aligned):
 def captions(n, rng, noise=0.05):
     """Pictures of two objects, and a sentence that says what and where they are.
 
-    *a red square left of a blue circle*: the left or upper object comes first. The optimum is exact: 1. Who does not look is right in
-    1 of 288 cases (12 pairs of colours, 12 of shapes, 2 relations).
+    *a red square left of a blue circle*: the left or upper object comes first. The optimum is exact: 1. A model that does not look is
+    right in 1 of 288 cases (12 pairs of colours, 12 of shapes, 2 relations).
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ def digits():
     """Pictures of digits, 8 x 8 pixels from 0 to 16: 1,437 to train, 360 to test.
 
     The real ones are those of scikit-learn (UCI, optical recognition of handwritten digits), if it is installed. Otherwise drawn
-    ones: ten shapes at random places with noise; ``optimum`` is then the accuracy of who knows shapes, places and noise.
+    ones: ten shapes at random places with noise; ``optimum`` is then the accuracy of a classifier that knows shapes, places and noise.
 
     Returns
     -------
@@ -199,10 +199,10 @@ def digits():
         from sklearn.datasets import load_digits
     except ImportError:
         images, labels, optimum = _drawn_digits(1797, np.random.default_rng(1))
-        known = {"origin": "embedded", "optimum": float((optimum == labels)[order[edge:]].mean())}
+        known = {"origin": "synthetic", "missing": ("scikit-learn",), "optimum": float((optimum == labels)[order[edge:]].mean())}
         known["note"] = (
-            "This page ran on drawn digits: scikit-learn, which has the handwritten ones, is not installed. "
-            f"Who knows how they are drawn is right on {known['optimum']:.3f} of the test part."
+            "This page ran on synthetic digits: scikit-learn, which has the handwritten ones, is not installed. "
+            f"A classifier that knows how they are drawn gets {known['optimum']:.3f} of the test set right."
         )
     else:
         images, labels = load_digits(return_X_y=True)

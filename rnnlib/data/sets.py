@@ -1,12 +1,12 @@
-"""Names, sentence pairs, opinions, measured series: real where a road leads to the files, invented otherwise."""
+"""Names, sentence pairs, opinions, measured series: real where the files can be found, synthetic otherwise."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from rnnlib.checks import check_choice, check_rng
-from rnnlib.data import invented
-from rnnlib.data.corpora import Source, locate
+from rnnlib.data import synthetic
+from rnnlib.data.corpora import Source, load
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -20,7 +20,7 @@ class Collection(Source):
         int64, an index into ``classes``.
     classes : tuple of str
     entropy_bits, optimum : float or None
-        Of invented data: bits per character, and the accuracy that nobody can exceed.
+        Of synthetic data: bits per character, and the accuracy that no model can exceed.
     """
 
     items: list
@@ -47,7 +47,7 @@ class Archive(Source):
     y_train, y_test : ndarray of shape (N,), int64
     classes : tuple of str
     optimum : float or None
-        Of invented data: the accuracy on the test part of a reader who knows the source.
+        Of synthetic data: the accuracy on the test part of a classifier that knows the source.
     """
 
     x_train: list
@@ -70,7 +70,7 @@ class Series(Source):
     years : ndarray of shape (N,), int64
     values : ndarray of shape (N,), float64
     optimum : float or None
-        Of invented data: standard deviation of what cannot be foreseen one year ahead, in units of the square root.
+        Of synthetic data: standard deviation of what cannot be foreseen one year ahead, in units of the square root.
     """
 
     years: np.ndarray
@@ -95,30 +95,33 @@ def names(offline=None):
     Returns
     -------
     names : Collection
-        Invented names have ``entropy_bits`` per character, the end of a name counted as one.
+        Synthetic names have ``entropy_bits`` per character, the end of a name counted as one.
     """
-    content, known = locate("names.txt", offline)
-    if content is not None:
-        return Collection(items=content.decode("ascii").split("\n"), name="names", **known)
-    items, bits = invented.names(32_033, np.random.default_rng(0))
-    known["note"] += f" Its entropy is {bits:.3f} bits per character: no model can do better."
-    return Collection(items=items, entropy_bits=bits, name="names", **known)
+
+    def generate():
+        items, bits = synthetic.names(32_033, np.random.default_rng(0))
+        fact = f"The entropy of the synthetic names is {bits:.3f} bits per character: no model can do better."
+        return {"items": items, "entropy_bits": bits}, fact
+
+    parse = lambda content: {"items": content.decode("ascii").split("\n")}
+    return Collection(name="names", **load(["names.txt"], parse, generate, offline))
 
 
 def names18():
-    """Names of 18 invented languages, one far more frequent than the others, without duplicates.
+    """Names of 18 synthetic languages, one far more frequent than the others, without duplicates.
 
-    No pinned public file of real ones is known to this course, so they are always invented: each language has its own
-    letters, and ``optimum`` is the accuracy of a reader who knows all 18 sources.
+    No pinned public file of real ones is known to this course, so they are always synthetic: each language has its own
+    letters, and ``optimum`` is the accuracy of a classifier that knows all 18 sources.
 
     Returns
     -------
     names : Collection
         ``items``, ``labels``, ``classes``, ``optimum``.
     """
-    items, labels, classes, optimum = invented.languages(18, 8_000, np.random.default_rng(0))
-    note = f"The names come from 18 invented languages. Who knows the languages is right on {optimum:.3f} of them: no model can do better."
-    return Collection(items=items, labels=labels, classes=classes, optimum=optimum, name="names18", origin="embedded", note=note)
+    items, labels, classes, optimum = synthetic.languages(18, 8_000, np.random.default_rng(0))
+    fact = f"A classifier that knows the languages gets {optimum:.3f} of them right: no model can do better."
+    note = f"The names come from 18 synthetic languages. {fact}"
+    return Collection(items=items, labels=labels, classes=classes, optimum=optimum, name="names18", origin="synthetic", note=note)
 
 
 def french(offline=None):
@@ -135,14 +138,18 @@ def french(offline=None):
     Returns
     -------
     pairs : Collection
-        Of invented pairs every English sentence has all its translations in the list.
+        Of synthetic pairs every English sentence has all its translations in the list.
     """
-    content, known = locate("fra.txt", offline)
-    if content is not None:
+
+    def parse(content):
         lines = content.decode("utf-8").replace("\u202f", " ").replace("\u2009", " ").rstrip("\n").split("\n")[:-1]
-        return Collection(items=[tuple(line.split("\t")) for line in lines], name="french", **known)
-    known["note"] += " Each English sentence has all its translations in the list: an exact translation is always possible."
-    return Collection(items=invented.french(), name="french", **known)
+        return {"items": [tuple(line.split("\t")) for line in lines]}
+
+    def generate():
+        fact = "Each English sentence has all its translations in the list: an exact translation is always possible."
+        return {"items": synthetic.french()}, fact
+
+    return Collection(name="french", **load(["fra.txt"], parse, generate, offline))
 
 
 def split_pairs(pairs, fractions=(0.8, 0.1, 0.1), rng=None):
@@ -184,23 +191,24 @@ def polarity(offline=None):
     Returns
     -------
     reviews : Collection
-        Of invented sentences ``optimum`` is the best possible accuracy; the order of their words does not matter.
+        Of synthetic sentences ``optimum`` is the best possible accuracy; the order of their words does not matter.
 
     Notes
     -----
     Source: Pang & Lee (2005).
     """
-    bad, known = locate("rt-polarity.neg", offline)
-    good, also_known = locate("rt-polarity.pos", offline)
-    classes = ("negative", "positive")
-    if bad is not None and good is not None:
-        parts = [[line.strip() for line in content.decode("utf-8").strip("\n").split("\n")] for content in (bad, good)]
-        labels = np.repeat([0, 1], [len(part) for part in parts])
-        return Collection(items=parts[0] + parts[1], labels=labels, classes=classes, name="polarity", **known)
-    known = known if bad is None else also_known
-    items, labels, optimum = invented.opinions(10_662, np.random.default_rng(0))
-    known["note"] += f" The best possible accuracy on them is {optimum:.3f}, and the order of words does not matter."
-    return Collection(items=items, labels=labels, classes=classes, optimum=optimum, name="polarity", **known)
+
+    def parse(*contents):
+        parts = [[line.strip() for line in content.decode("utf-8").strip("\n").split("\n")] for content in contents]
+        return {"items": parts[0] + parts[1], "labels": np.repeat([0, 1], [len(part) for part in parts])}
+
+    def generate():
+        items, labels, optimum = synthetic.opinions(10_662, np.random.default_rng(0))
+        fact = f"The best possible accuracy on the synthetic sentences is {optimum:.3f}, and the order of their words does not matter."
+        return {"items": items, "labels": labels, "optimum": optimum}, fact
+
+    files = ["rt-polarity.neg", "rt-polarity.pos"]
+    return Collection(name="polarity", classes=("negative", "positive"), **load(files, parse, generate, offline))
 
 
 # name -> channels, classes, training and test size, shortest and longest series
@@ -226,21 +234,23 @@ def archive(name, offline=None):
     archive : Archive
     """
     check_choice("name", name, tuple(_ARCHIVES))
-    train, known = locate(f"{name}_TRAIN.ts", offline)
-    test, also_known = locate(f"{name}_TEST.ts", offline)
-    if train is not None and test is not None:
+
+    def parse(train, test):
         x_train, y_train, classes = parse_ts(train)
         x_test, y_test, _ = parse_ts(test)
-        return Archive(x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test, classes=classes, name=name, **known)
-    known = known if train is None else also_known
-    D, n_classes, n_train, n_test, shortest, longest = _ARCHIVES[name]
-    source = invented.Curves(D, n_classes, shortest, longest, np.random.default_rng(0))
-    x_train, y_train = source.sample(n_train, np.random.default_rng(1))
-    x_test, y_test = source.sample(n_test, np.random.default_rng(2))
-    optimum = float((source.classify(x_test) == y_test).mean())
-    known["note"] += f" Who knows the source is right on {optimum:.3f} of the test part."
-    classes = tuple(str(k + 1) for k in range(n_classes))
-    return Archive(x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test, classes=classes, optimum=optimum, name=name, **known)
+        return {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test, "classes": classes}
+
+    def generate():
+        D, n_classes, n_train, n_test, shortest, longest = _ARCHIVES[name]
+        source = synthetic.Curves(D, n_classes, shortest, longest, np.random.default_rng(0))
+        x_train, y_train = source.sample(n_train, np.random.default_rng(1))
+        x_test, y_test = source.sample(n_test, np.random.default_rng(2))
+        optimum = float((source.classify(x_test) == y_test).mean())
+        classes = tuple(str(k + 1) for k in range(n_classes))
+        parts = {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test, "classes": classes, "optimum": optimum}
+        return parts, f"A classifier that knows the source of the synthetic {name} gets {optimum:.3f} of the test set right."
+
+    return Archive(name=name, **load([f"{name}_TRAIN.ts", f"{name}_TEST.ts"], parse, generate, offline))
 
 
 def parse_ts(content):
@@ -289,13 +299,17 @@ def sunspots(offline=None):
     Returns
     -------
     series : Series
-        Of an invented one ``optimum`` is the error of the best forecast one year ahead, in units of the square root.
+        Of a synthetic one ``optimum`` is the error of the best forecast one year ahead, in units of the square root.
     """
-    content, known = locate("sunspots.csv", offline)
-    if content is not None:
+
+    def parse(content):
         rows = [line.split(",") for line in content.decode("ascii").strip().splitlines()[1:]]
         years, values = (np.array(column) for column in zip(*rows, strict=True))
-        return Series(years=years.astype(np.int64), values=values.astype(np.float64), name="sunspots", **known)
-    values, noise = invented.cycles(309, np.random.default_rng(0))
-    known["note"] += f" One year ahead, no forecast of the square root has an error below {noise:.3f}."
-    return Series(years=np.arange(1700, 2009), values=values, optimum=noise, name="sunspots", **known)
+        return {"years": years.astype(np.int64), "values": values.astype(np.float64)}
+
+    def generate():
+        values, noise = synthetic.cycles(309, np.random.default_rng(0))
+        fact = f"One year ahead, no forecast of the square root of the synthetic counts has an error below {noise:.3f}."
+        return {"years": np.arange(1700, 2009), "values": values, "optimum": noise}, fact
+
+    return Series(name="sunspots", **load(["sunspots.csv"], parse, generate, offline))

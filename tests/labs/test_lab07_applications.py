@@ -11,7 +11,7 @@ from lab_laws import answers
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from labs.grading import leaderboard, source, trial
-from rnnlib.data.invented import new_language
+from rnnlib.data.synthetic import new_language
 
 pytestmark = pytest.mark.slow
 

@@ -1,4 +1,4 @@
-"""Invented stand-ins for the real corpora, each from a source whose entropy or optimum is known exactly."""
+"""Synthetic stand-ins for the real data, each from a source whose entropy or optimum is known exactly."""
 
 import math
 import re
@@ -112,7 +112,7 @@ def _entropy(p):
 
 @cache
 def wonderland():
-    """Stands in for *Alice*: a story with dialogue, brackets and invented creatures."""
+    """Stands in for *Alice*: a story with dialogue, brackets and made-up creatures."""
     return Grammar(
         {
             "The {adjective} {noun} {verb} the {noun}.\n": 5,
@@ -224,7 +224,7 @@ def languages(n_languages, n, rng):
     labels : ndarray of shape (N,)
     classes : tuple of str
     optimum : float
-        Accuracy on these names of the reader who knows every language and its frequency (Bayes).
+        Accuracy on these names of a classifier that knows every language and its frequency (Bayes).
     """
     p_language = 0.85 ** np.arange(n_languages)
     p_language[0] *= 6
@@ -378,7 +378,7 @@ class Curves:
         return [x.astype(np.float32) for x in series], labels
 
     def classify(self, series):
-        """The most probable class of each series, for who knows the source (Bayes): shape (n,)."""
+        """The most probable class of each series given the source (Bayes): shape (n,)."""
         return np.array([((self.course(len(x)) - x) ** 2).sum(axis=(1, 2)).argmin() for x in series])
 
 
