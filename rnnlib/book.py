@@ -7,6 +7,7 @@ import json
 import textwrap
 
 from rnnlib.checks import check_array
+from rnnlib.display import display
 
 
 def glue(name, value, fmt=None):
@@ -34,15 +35,13 @@ def glue(name, value, fmt=None):
     --------
     >>> glue("loss", 0.12345, ".2f")  # doctest: +SKIP
     """
-    from IPython.display import display
-
     if hasattr(value, "item"):
         value = value.item()
     if not isinstance(value, (bool, int, float, str)):
         raise TypeError(f"value: expected a number or a text, got {type(value).__name__}")
     text = repr(value) if fmt is None else repr(format(value, fmt))
     prefix = "application/papermill.record/"
-    display({f"{prefix}text/plain": text}, raw=True, metadata={"scrapbook": {"name": name, "mime_prefix": prefix}})
+    display({f"{prefix}text/plain": text}, metadata={"scrapbook": {"name": name, "mime_prefix": prefix}})
 
 
 def source_of(function, without_docstring=True):
@@ -59,10 +58,8 @@ def source_of(function, without_docstring=True):
     TypeError
         Not something with Python source.
     """
-    from IPython.display import display
-
     code = source_text(function, without_docstring)
-    display({"text/markdown": f"```python\n{code}\n```", "text/plain": code}, raw=True)
+    display({"text/markdown": f"```python\n{code}\n```", "text/plain": code})
 
 
 def source_text(function, without_docstring=True):
@@ -104,8 +101,6 @@ def weights(name, symbols, *, W_xh, W_hh, b_h, W_hy, b_y):
     -----
     Lesson: :ref:`char-rnn`.
     """
-    from IPython.display import display
-
     sizes, packed = {"V": len(symbols)}, {}
     for key, array, shape in (("W_xh", W_xh, "V H"), ("W_hh", W_hh, "H H"), ("b_h", b_h, "H"), ("W_hy", W_hy, "H V"), ("b_y", b_y, "V")):
         check_array(key, array, shape, sizes=sizes)
@@ -114,7 +109,7 @@ def weights(name, symbols, *, W_xh, W_hh, b_h, W_hy, b_y):
     data = json.dumps({"symbols": "".join(symbols), "weights": packed}).replace("<", "\\u003c")
     text = f"{sum(array.size for array in (W_xh, W_hh, b_h, W_hy, b_y)):,} numbers for the page"
     html = f'<script type="application/json" class="rnn-weights" data-name="{name}">{data}</script>'
-    display({"text/html": html, "text/plain": text}, raw=True)
+    display({"text/html": html, "text/plain": text})
 
 
 def note(*sources):

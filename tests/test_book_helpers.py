@@ -11,6 +11,7 @@ from rnnlib import book, data
 @pytest.fixture
 def shown(monkeypatch):
     calls = []
+    monkeypatch.setattr("IPython.get_ipython", object)
     monkeypatch.setattr("IPython.display.display", lambda bundle, **options: calls.append((bundle, options)))
     return calls
 
@@ -138,3 +139,14 @@ def test_weights_come_out_as_bytes_that_are_near_the_numbers(shown):
 def test_weights_refuse_another_shape(shown):
     with pytest.raises(ValueError, match=r"W_hy: expected shape \(4, 3\), got \(3, 4\)"):
         book.weights("x", "abc", W_xh=np.ones((3, 4)), W_hh=np.ones((4, 4)), b_h=np.ones(4), W_hy=np.ones((3, 4)), b_y=np.ones(3))
+
+
+def test_outside_of_a_notebook_the_text_is_printed(capsys):
+    book.glue("loss", 1.5)
+    assert capsys.readouterr() == ("", "")  # a number for the prose of a page
+    book.source_of(cached)
+    assert capsys.readouterr().out == "@functools.lru_cache\ndef cached(x):\n    return x\n"
+    book.note(data.Corpus(text="a", name="x", origin="embedded", note="1 < 2"))
+    assert capsys.readouterr().out == "Synthetic data. 1 < 2\n"
+    book.weights("net", "ab", W_xh=np.ones((2, 1)), W_hh=np.ones((1, 1)), b_h=np.ones(1), W_hy=np.ones((1, 2)), b_y=np.ones(2))
+    assert capsys.readouterr().out == "8 numbers for the page\n"

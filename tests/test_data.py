@@ -266,6 +266,7 @@ def test_synthetic_texts_have_the_entropy_they_claim(grammar):
 
 def test_the_note_is_displayed_only_for_synthetic_data(monkeypatch):
     shown = []
+    monkeypatch.setattr("IPython.get_ipython", object)
     monkeypatch.setattr("IPython.display.display", lambda bundle, raw: shown.append(bundle))
     data.Corpus(text="a", name="x", origin="folder").show_note()
     assert shown == []

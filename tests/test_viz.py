@@ -103,9 +103,15 @@ def test_heavy_figures_are_refused_and_dense_ones_are_pictures():
 
 def test_show_displays_once(monkeypatch):
     shown = []
+    monkeypatch.setattr("IPython.get_ipython", object)
     monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append((sorted(data), raw)))
     assert viz.show(viz.loss_curve([1.0, 2.0]), alt="x") is None
     assert shown == [(["image/png", "text/html", "text/plain"], True)]
+
+
+def test_show_prints_its_text_outside_of_a_notebook(capsys):
+    viz.show(viz.loss_curve([1.0, 2.0]), alt="The loss rises.", caption="A loss")
+    assert capsys.readouterr() == ("Figure: A loss (The loss rises.)\n", "")
 
 
 def test_subplots_and_given_axes():

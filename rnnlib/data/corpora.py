@@ -8,6 +8,7 @@ import numpy as np
 from rnnlib.checks import check_choice
 from rnnlib.data import synthetic
 from rnnlib.data.fetch import find, manifest
+from rnnlib.display import display
 
 STAND_IN = "synthetic-data"  # the class of a note on data that stand in for real ones: the build and the book look for it
 
@@ -43,9 +44,7 @@ class Source:
     def show_note(self):
         """Display the note as an admonition; nothing if the data are real."""
         if self.note:
-            from IPython.display import display
-
-            display(_admonition(self.note, STAND_IN if self.missing else ""), raw=True)
+            display(_admonition(self.note, STAND_IN if self.missing else ""))
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -11,6 +11,8 @@ from pathlib import Path
 from matplotlib import style
 from matplotlib.figure import Figure
 
+from rnnlib.display import display
+
 # Okabe–Ito: each colour belongs to a symbol of the notation, in every figure.
 COLOR = {
     "x": "#0072b2",
@@ -94,9 +96,7 @@ def show(figure, alt, caption=None, *, dense=False):
     --------
     >>> show(loss_curve({"LSTM": losses}), alt="The loss falls from 4.2 to 1.6 nats in 300 steps.")  # doctest: +SKIP
     """
-    from IPython.display import display
-
-    display(bundle(figure, alt, caption, dense=dense), raw=True)
+    display(bundle(figure, alt, caption, dense=dense))
     if "matplotlib.pyplot" in sys.modules:  # a figure made by pyplot would be shown by the notebook a second time
         sys.modules["matplotlib.pyplot"].close(_figure_of(figure))
 
