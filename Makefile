@@ -8,7 +8,7 @@ PORT ?= 8000
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book pdf serve test lint mutants claims kills bench lab release collect grade feedback export report similar solutions clean
+.PHONY: help setup book pdf serve test lint mutants claims kills bench picture lab release collect grade feedback export report similar solutions clean
 
 help:  ## Show the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -45,6 +45,9 @@ kills: $(ENVIRONMENT)  ## Kill the grader 50 times at random moments: is every s
 
 bench: $(ENVIRONMENT)  ## Measure the claims of speed on this machine
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(PY) "$$script"; done
+
+picture: book  ## Draw the picture of a lesson that the README shows (needs Chromium or Chrome)
+	@$(PY) -m tools.picture
 
 # The road of a lab: N=2 or LAB=lab02_rnn names it, FLAGS go to the step. What each step reads and writes: labs/README.md
 WHICH = $(if $(or $(LAB),$(N)),--lab $(or $(LAB),$(N))) $(FLAGS)
