@@ -1,6 +1,5 @@
-# One verb per job. Each makes what it needs first, from a bare clone: only Python 3.11 or newer, make and git are asked for.
-# PIP_ARGS goes to pip, PYTHON names an interpreter, JOBS is how many lessons or tests run at a time.
-# (Lessons: as many as there are processors; tests: 2.)
+# One command per job. Each installs what it needs first: a fresh clone needs only Python, make and git.
+# PIP_ARGS is passed to pip, PYTHON names an interpreter, and JOBS sets how many lessons (default: one per processor) or tests (2) run at once.
 
 PY := .venv/bin/python
 ENVIRONMENT := .venv/.installed
@@ -10,10 +9,10 @@ export OMP_NUM_THREADS := 1
 .DEFAULT_GOAL := help
 .PHONY: help setup book pdf serve test lint mutants claims kills bench picture lab release collect grade feedback export report similar solutions clean
 
-help:  ## Show the verbs
+help:  ## List all commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
 
-setup: $(ENVIRONMENT)  ## Make .venv and install the pinned environment (the other verbs do it when needed)
+setup: $(ENVIRONMENT)  ## Create .venv and install the pinned environment (other commands do this when needed)
 
 $(ENVIRONMENT): requirements.txt pyproject.toml
 	@PYTHON='$(PYTHON)' sh tools/setup.sh $(PIP_ARGS)
@@ -21,44 +20,44 @@ $(ENVIRONMENT): requirements.txt pyproject.toml
 book: $(ENVIRONMENT)  ## Run the lessons that changed and build the site
 	@$(PY) -m tools.build $(if $(JOBS),--jobs $(JOBS))
 
-pdf: book  ## The book as one PDF (needs xelatex and latexmk)
+pdf: book  ## Build the book as one PDF (needs xelatex and latexmk)
 	@$(PY) -m tools.pdf
 
-serve: $(ENVIRONMENT)  ## Read the built book at http://localhost:8000 (PORT=8001 for another port)
+serve: $(ENVIRONMENT)  ## Serve the built book at http://localhost:8000 (PORT=8001 for another port)
 	@$(PY) -m tools.serve --port $(PORT)
 
-test: lint book  ## Everything that must hold: style, import rules, the book, all tests
+test: lint book  ## Check everything: style, import rules, the book, all tests
 	$(PY) -m pytest -n $(or $(JOBS),2) --dist loadfile
 
-lint: $(ENVIRONMENT)  ## Style and import rules only
+lint: $(ENVIRONMENT)  ## Check style and import rules only
 	$(PY) -m ruff check .
 	.venv/bin/lint-imports
 
-mutants: $(ENVIRONMENT)  ## Plant faults in a copy of rnnlib: does a test see each? (ONLY=lstm for some)
+mutants: $(ENVIRONMENT)  ## Plant faults in a copy of rnnlib and check that a test catches each (ONLY=lstm for some)
 	@$(PY) tests/mutants/run.py $(ONLY)
 
-claims: $(ENVIRONMENT)  ## Measure what the lessons claim over several seeds, where the code changed (LESSON=adding for one)
+claims: $(ENVIRONMENT)  ## Measure the lessons' claims over several seeds, where the code changed (LESSON=adding for one)
 	@$(PY) -m tools.claims $(if $(JOBS),--jobs $(JOBS)) $(LESSON)
 
-kills: $(ENVIRONMENT)  ## Kill the grader 50 times at random moments: is every submission graded once?
+kills: $(ENVIRONMENT)  ## Kill the grader 50 times at random and check that every submission is graded once
 	@$(PY) tests/proofs/kills.py
 
-bench: $(ENVIRONMENT)  ## Measure the claims of speed on this machine
+bench: $(ENVIRONMENT)  ## Measure the claims about speed on this machine
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(PY) "$$script"; done
 
 picture: book  ## Draw the picture of a lesson that the README shows (needs Chromium or Chrome)
 	@$(PY) -m tools.picture
 
-# The road of a lab: N=2 or LAB=lab02_rnn names it, FLAGS go to the step. What each step reads and writes: labs/README.md
+# Labs: N=2 or LAB=lab02_rnn chooses the lab, FLAGS passes options. labs/README.md explains what each step reads and writes.
 WHICH = $(if $(or $(LAB),$(N)),--lab $(or $(LAB),$(N))) $(FLAGS)
 
-lab: $(ENVIRONMENT)  ## Open a lab as a student does (N=2)
+lab: $(ENVIRONMENT)  ## Open a lab as students see it (N=2)
 	@$(PY) -m labs.grading open $(WHICH)
 
-release: $(ENVIRONMENT)  ## Teachers: make the students' notebook of a lab (N=2)
+release: $(ENVIRONMENT)  ## Teachers: write the students' notebook of a lab (N=2)
 	@$(PY) -m labs.grading release $(WHICH)
 
-collect: $(ENVIRONMENT)  ## Teachers: take in the downloaded submissions (N=2)
+collect: $(ENVIRONMENT)  ## Teachers: import the downloaded submissions (N=2)
 	@$(PY) -m labs.grading collect $(WHICH)
 
 grade: $(ENVIRONMENT)  ## Teachers: grade the collected submissions (N=2)
@@ -70,14 +69,14 @@ feedback: $(ENVIRONMENT)  ## Teachers: write a page for each student (N=2)
 export: $(ENVIRONMENT)  ## Teachers: write the grades as CSV (N=2)
 	@$(PY) -m labs.grading export $(WHICH)
 
-report: $(ENVIRONMENT)  ## Teachers: write a page with the state of the grading (N=2)
+report: $(ENVIRONMENT)  ## Teachers: write a report on the grading so far (N=2)
 	@$(PY) -m labs.grading report $(WHICH)
 
-similar: $(ENVIRONMENT)  ## Teachers: write a page of submissions that resemble each other (N=2)
+similar: $(ENVIRONMENT)  ## Teachers: write a page of similar submissions (N=2)
 	@$(PY) -m labs.grading similar $(WHICH)
 
-solutions: $(ENVIRONMENT)  ## Teachers: run a lab's model answers and write them as a private page (N=2)
+solutions: $(ENVIRONMENT)  ## Teachers: run the model answers and write them as a private page (N=2)
 	@$(PY) -m labs.grading solutions $(WHICH)
 
-clean:  ## Remove what was built; .venv stays
+clean:  ## Remove what was built, but keep .venv
 	rm -rf _build

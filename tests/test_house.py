@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("chapters/**/*.md"))}
 LABS = {path.stem: path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("labs/lab*.md"))}
 LESSONS = {name: text for name, text in CHAPTERS.items() if "{code-cell}" in text}
+PREFIX = r"(book|lab|rnnlib|grading|site): "  # of a commit's subject and of a line in CHANGELOG.md
+BEFORE_SUBJECTS = "1791bee68217b538"  # later commits keep the rule for subjects
 GRADING = "labs.grading.check"  # what a lab's hidden tests are written with
 
 
@@ -272,7 +274,9 @@ def readme_faults(text, root):
 def test_readme_opens_with_two_commands_and_a_true_table():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     commands = re.search(r"```sh\n(.*?)```", text, re.DOTALL)
-    assert text.count("\n", 0, commands.start()) < 4
+    assert text.count("\n", 0, commands.start()) < 16
+    first_screen = text.split("\n## ", 1)[0]
+    assert all(word in first_screen for word in ("3.11", "Linux", "macOS", "Windows", "synthetic data"))
     assert [line.split("#")[0].strip() for line in commands[1].splitlines()] == ["make book", "make test"]
     assert readme_faults(text, ROOT) == []
 
@@ -301,11 +305,33 @@ def test_contributing_is_numbered_and_changelog_prefixed():
     numbers = [int(number) for number in re.findall(r"^(\d+)\. ", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.MULTILINE)]
     assert numbers == list(range(1, len(numbers) + 1))
     for line in re.findall(r"^- .*", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE):
-        assert re.match(r"- (book|lab|rnnlib|grading): ", line), line
+        assert re.match(PREFIX, line.removeprefix("- ")), line
+
+
+def subject_faults(subject):
+    """What is wrong with the subject of a commit."""
+    faults = [] if re.match(PREFIX, subject) else ["it does not begin with book:, lab:, rnnlib:, grading: or site:"]
+    return faults + ([f"it has {len(subject)} characters, expected at most 72"] if len(subject) > 72 else [])
+
+
+def test_subjects_of_commits():
+    tracked()  # skips without git
+    log = ["git", "log", "--no-merges", "--format=%s", f"{BEFORE_SUBJECTS}..HEAD"]
+    done = subprocess.run(log, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip("this clone does not have the older history")
+    assert {subject: faults for subject in done.stdout.splitlines() if (faults := subject_faults(subject))} == {}, "git commit --amend"
+
+
+def test_checker_finds_a_poor_subject():
+    assert subject_faults("rnnlib: second derivatives raise") == []
+    assert len(subject_faults("Second derivatives raise, " + 60 * "x")) == 2
 
 
 def test_decisions_have_five_lines():
-    entries = (ROOT / "DECISIONS.md").read_text(encoding="utf-8").split("\n\n")[2:]
+    text = (ROOT / "DECISIONS.md").read_text(encoding="utf-8")
+    entries = re.split(r"\n\n(?=\*\*\d{4})", text)[1:]
+    assert len(entries) > 15
     for entry in entries:
         lines = entry.strip().splitlines()
         assert re.match(r"\*\*\d{4}-\d\d-\d\d · .+\*\*$", lines[0]), lines[0]

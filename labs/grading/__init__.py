@@ -1,4 +1,4 @@
-"""The road of a lab: text source, release, submissions, marks, feedback. See ``python -m labs.grading --help``."""
+"""From a lab's source to its grades: release, submissions, marks, feedback. See ``python -m labs.grading --help``."""
 
 import sys
 

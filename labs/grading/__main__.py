@@ -1,4 +1,4 @@
-"""``python -m labs.grading VERB --lab lab02_rnn``: the road of a lab, one verb a step."""
+"""``python -m labs.grading VERB --lab lab02_rnn``: the steps from a lab's source to its grades."""
 
 import argparse
 import pathlib
@@ -13,44 +13,45 @@ from labs.grading.sandbox import LAYERS, Unsafe
 
 def parser():
     """The command line."""
-    top = argparse.ArgumentParser(prog="python -m labs.grading", description="Build, release, collect and grade the labs of the course.")
+    top = argparse.ArgumentParser(prog="python -m labs.grading", description="Build, release, collect and grade the course's labs.")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
 
     def verb(name, text):
         p = verbs.add_parser(name, help=text, description=text)
-        p.add_argument("--lab", default="2" if len(source.names()) == 1 else None, help="lab02_rnn, lab02 or 2")
-        p.add_argument("--course", type=pathlib.Path, default=source.LABS, help="the folder of the course's data (default: labs)")
+        p.add_argument("--lab", default="2" if len(source.names()) == 1 else None, help="which lab: lab02_rnn, lab02 or 2")
+        p.add_argument("--course", type=pathlib.Path, default=source.LABS, help="folder with the course's data (default: labs)")
         return p
 
-    verb("build", "write the full notebook (solutions, hidden tests) into source/")
-    p = verb("release", "write the students' notebook into release/")
-    p.add_argument("--due", help="when it has to be handed in, such as '2027-01-15 23:59 Europe/Berlin' (UTC without a zone)")
-    p = verb("collect", "take downloaded submissions into submitted/")
-    p.add_argument("--from", dest="folder", type=pathlib.Path, help="a folder, or a platform's zip (default: downloaded/LAB/archive)")
-    p.add_argument("--force", action="store_true", help="replace what was collected before")
-    p = verb("grade", "grade what is in submitted/ into the gradebook")
-    p.add_argument("--student", action="append", help="only this student (may be given again)")
-    p.add_argument("--force", action="store_true", help="grade again who has been graded")
-    p.add_argument("--quiet", action="store_true", help="no progress bar")
-    p.add_argument("--workers", type=int, help="how many at a time (default: one a core)")
+    verb("build", "write the full notebook (solutions, hidden tests) in source/")
+    p = verb("release", "write the students' notebook in release/")
+    p.add_argument("--due", help="due date, such as '2027-01-15 23:59 Europe/Berlin' (UTC if you give no time zone)")
+    p = verb("collect", "import downloaded submissions into submitted/")
+    p.add_argument("--from", dest="folder", type=pathlib.Path, help="folder, or Canvas or Moodle zip (default: downloaded/LAB/archive)")
+    p.add_argument("--force", action="store_true", help="replace submissions that were collected before")
+    p = verb("grade", "grade the submissions in submitted/ and record the marks in the gradebook")
+    p.add_argument("--student", action="append", help="grade only this student (may be repeated)")
+    p.add_argument("--force", action="store_true", help="also grade students who have been graded already")
+    p.add_argument("--quiet", action="store_true", help="show no progress bar")
+    p.add_argument("--workers", type=int, help="number of submissions to grade at once (default: one per core)")
     p.add_argument("--cluster", metavar="ADDRESS", help="grade on the workers of a Dask scheduler, such as tcp://host:8786")
-    p.add_argument("--engine", choices=("locked", "nbgrader"), default="locked", help="locked processes (default), or plain nbgrader")
-    p.add_argument("--allow-missing", action="append", default=[], choices=LAYERS, help="grade although this layer of the lock is missing")
-    p = verb("solutions", "run the model answers and write them as a page for teachers into work/solutions/")
-    p.add_argument("--to", type=pathlib.Path, help="another file")
-    verb("feedback", "write a page for each student into feedback/")
-    p = verb("export", "write the grades as CSV into exports/")
-    p.add_argument("--to", type=pathlib.Path, help="another file")
-    p.add_argument("--canvas", type=pathlib.Path, metavar="TABLE", help="fill the marks into this export of Canvas's gradebook")
-    p.add_argument("--moodle", type=pathlib.Path, metavar="TABLE", help="fill the marks into this grading worksheet of Moodle")
-    p.add_argument("--column", help="Canvas: the title of the assignment's column (default: the one with the lab's name in it)")
-    p = verb("report", "write a page with the state of the grading into reports/")
-    p.add_argument("--to", type=pathlib.Path, help="another file")
-    p = verb("similar", "write a page of submissions that resemble each other into reports/")
-    p.add_argument("--to", type=pathlib.Path, help="another file")
-    p.add_argument("--threshold", type=float, default=0.8, help="the share of alike code from which a pair is shown (default: 0.8)")
-    p = verb("open", "open the released lab in JupyterLab, as a student does")
-    p.add_argument("--no-browser", action="store_true", help="start the server only")
+    p.add_argument("--engine", choices=("locked", "nbgrader"), default="locked", help="sandboxed processes (default), or plain nbgrader")
+    missing = "grade even if this layer of the sandbox is missing (may be repeated)"
+    p.add_argument("--allow-missing", action="append", default=[], choices=LAYERS, help=missing)
+    p = verb("solutions", "run the model answers and write them as a page for teachers in work/solutions/")
+    p.add_argument("--to", type=pathlib.Path, help="write to this file instead")
+    verb("feedback", "write a page for each student in feedback/")
+    p = verb("export", "write the grades as CSV in exports/")
+    p.add_argument("--to", type=pathlib.Path, help="write to this file instead")
+    p.add_argument("--canvas", type=pathlib.Path, metavar="TABLE", help="fill the marks into this gradebook, exported from Canvas")
+    p.add_argument("--moodle", type=pathlib.Path, metavar="TABLE", help="fill the marks into this grading worksheet from Moodle")
+    p.add_argument("--column", help="for Canvas: title of the assignment's column (default: the one that contains the lab's name)")
+    p = verb("report", "write a report on the grading so far in reports/")
+    p.add_argument("--to", type=pathlib.Path, help="write to this file instead")
+    p = verb("similar", "write a page of similar submissions in reports/")
+    p.add_argument("--to", type=pathlib.Path, help="write to this file instead")
+    p.add_argument("--threshold", type=float, default=0.8, help="show pairs that share at least this fraction of their code (default: 0.8)")
+    p = verb("open", "open the released lab in JupyterLab, as students see it")
+    p.add_argument("--no-browser", action="store_true", help="start the server without opening a browser")
     return top
 
 
@@ -60,16 +61,15 @@ def main(words=None):
     warnings.simplefilter("ignore")  # of other people's libraries
     try:
         if o.lab is None:
-            raise ValueError(f"lab: expected --lab with one of {', '.join(source.names())}")
+            raise ValueError(f"--lab: expected one of {', '.join(source.names())}, got nothing")
         return _run(o, Course(o.course), source.find(o.lab))
     except (RoadError, FileNotFoundError, ValueError) as problem:
         print(problem, file=sys.stderr)
         return 1
     except Unsafe as problem:
-        print(f"nothing was graded, because students' code cannot be locked in here. {problem}", file=sys.stderr)
-        print(
-            "Grade elsewhere, or go on without this layer: --allow-missing LAYER, or --engine nbgrader (no lock at all).", file=sys.stderr
-        )
+        print(f"Nothing was graded: this machine cannot sandbox students' code. Missing layer: {problem}", file=sys.stderr)
+        print("Use another machine, or grade without this layer: --allow-missing LAYER.", file=sys.stderr)
+        print("With --engine nbgrader there is no sandbox at all.", file=sys.stderr)
         return 1
 
 
@@ -93,13 +93,13 @@ def _run(o, course, lab):
         for c in done:
             if c.problem != KEPT:
                 print(f"{c.student or '-'}: {c.origin}" + (f": {c.problem}" if c.problem else ""))
-        print(f"{len(done)} files; {sum(c.problem == KEPT for c in done)} {KEPT}; next: make grade N={lab[3:5].lstrip('0')}")
+        print(f"{len(done)} files, {sum(c.problem == KEPT for c in done)} of them {KEPT}.\nNext: {_make('grade', course, lab)}")
     elif o.verb == "grade":
         _tell(course, lab, _grade(o, course, lab))
     elif o.verb == "feedback":
         from labs.grading.feedback import feedback
 
-        print(f"{len(feedback(course, lab))} pages in {course.root / 'feedback'}")
+        print(f"Wrote {len(feedback(course, lab))} pages to {course.root / 'feedback'}")
     elif o.verb == "export":
         _export(o, course, lab)
     elif o.verb == "report":
@@ -112,7 +112,7 @@ def _run(o, course, lab):
         page, pairs = similarity(course, lab, o.threshold, o.to)
         for share, one, other in pairs:
             print(f"{share:4.0%}  {one}  {other}")
-        print(f"{len(pairs)} pairs: {page}\nAlike code is a reason to look, not a verdict.")
+        print(f"{len(pairs)} pairs: {page}\nSimilar code is a reason to look, not proof.")
     elif o.verb == "open":
         from labs.grading.student import open_lab
 
@@ -135,20 +135,25 @@ def _tell(course, lab, graded):
     """One line a student, then what to do next."""
     for g in graded:
         points = "not graded" if g.score is None else f"{g.score:g} of {g.max_score:g} points"
-        print(f"{g.student}: {points}" + ("   a person has to look" if g.needs_person else ""))
+        print(f"{g.student}: {points}" + ("   needs manual grading" if g.needs_person else ""))
         for note in g.notes:
             print(f"    {note}")
     if not graded:
         count = len(course.students(lab))
-        print("nothing to do:", f"{count} graded already (--force repeats it)" if count else "nothing is collected (collect does it)")
+        done = f"{count} submissions are graded already (--force grades them again)"
+        print("Nothing to do:", done if count else f"no submissions yet. Run {_make('collect', course, lab)} first")
     else:
         from labs.grading.report import report
 
-        number = lab[3:5].lstrip("0")
-        flags = "" if course.root == source.LABS else f' FLAGS="--course {course.root}"'
         waiting, noted = sum(g.needs_person for g in graded), sum(bool(g.notes) for g in graded)
-        print(f"\n{len(graded)} graded; {waiting} wait for a person (Formgrader); {noted} with a note on the file")
-        print(f"The report: {report(course, lab)}\nNext: make feedback N={number}{flags}, make export N={number}{flags}")
+        print(f"\n{len(graded)} graded, {waiting} of them need manual grading (in Formgrader), {noted} have a note about the file.")
+        print(f"Report: {report(course, lab)}\nNext: {_make('feedback', course, lab)} and {_make('export', course, lab)}")
+
+
+def _make(verb, course, lab):
+    """The command that takes the next step in this course."""
+    flags = "" if course.root == source.LABS else f' FLAGS="--course {course.root}"'
+    return f"make {verb} N={lab[3:5].lstrip('0')}{flags}"
 
 
 def _export(o, course, lab):
@@ -160,7 +165,7 @@ def _export(o, course, lab):
     platform = "canvas" if o.canvas else "moodle"
     path, missing, waiting = export_to(course, lab, platform, o.canvas or o.moodle, o.to, o.column)
     print(path)
-    for what, students in (("Not in the table", missing), ("Not final, a person has to look", waiting)):
+    for what, students in (("Not in the table", missing), ("Not final, needs manual grading", waiting)):
         if students:
             print(f"{what}: {', '.join(students)}")
 

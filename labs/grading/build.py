@@ -6,7 +6,7 @@ from labs.grading import source
 
 
 class RoadError(Exception):
-    """A step of the road did not work; the text says what to do."""
+    """A step failed; the text says what to do."""
 
 
 def build(course, lab):
@@ -18,9 +18,9 @@ def build(course, lab):
 
 
 def release(course, lab, due=None):
-    """Build, let nbgrader make the student version, look that nothing hidden is left in it, and return its path.
+    """Build, let nbgrader make the student version, check that nothing hidden is left in it, and return its path.
 
-    ``due`` is when it has to be handed in, such as ``2027-01-15 23:59 Europe/Berlin`` (nbgrader's form; UTC without a zone).
+    ``due`` is the due date, such as ``2027-01-15 23:59 Europe/Berlin`` (nbgrader's form; UTC if there is no time zone).
 
     Raises
     ------
@@ -31,12 +31,12 @@ def release(course, lab, due=None):
     with course.nbgrader() as api:
         result = api.generate_assignment(lab, force=True, create=True)
     if not result["success"]:
-        raise RoadError(f"nbgrader could not release {lab}:\n{result['log']}\n{result.get('error', '')}")
+        raise RoadError(f"{lab}: nbgrader could not write the release:\n{result['log']}\n{result.get('error', '')}")
     path = course.released(lab)
     left = leaks(nbformat.read(path, 4), source.notebook(lab))
     if left:
         path.unlink()
-        raise RoadError(f"the release of {lab} was taken back, it still held: " + "; ".join(left[:5]))
+        raise RoadError(f"{lab}: the release was removed because it still contained hidden text: " + "; ".join(left[:5]))
     if due:
         from nbgrader.utils import parse_utc
 

@@ -88,7 +88,7 @@ def _kind(value):
 def array(name, got):
     """``got`` as a NumPy array of numbers, or a sentence that says what it is."""
     if got is None:
-        raise Wrong(f"{name}: got None: is the return missing?")
+        raise Wrong(f"{name}: got None (is the return missing?)")
     if hasattr(got, "detach"):
         got = got.detach().cpu().numpy()
     try:
@@ -204,13 +204,13 @@ class Part:
         result, changed = run(args, kwargs)
         self.processor_seconds = getattr(fn, "processor_seconds", time.process_time() - began)
         if changed:
-            raise Wrong(f"your function changes its argument number {', '.join(map(str, changed))} in place: work on a copy")
+            raise Wrong(f"your function changes argument {', '.join(map(str, changed))} in place; work on a copy")
         return result
 
     def mark(self):
         """Run the cases, print one line a case, and return the points reached as one plain float."""
         if abs(sum(p for p, _, _ in self.cases) - self.points) > 1e-9:
-            raise ValueError(f"{self.name}: the cases are worth {sum(p for p, _, _ in self.cases)}, expected {self.points}")
+            raise ValueError(f"{self.name}: expected cases worth {self.points} points in all, got {sum(p for p, _, _ in self.cases)}")
         got, lines = 0.0, []
         for points, title, function in self.cases:
             why = self._run(title, function)
@@ -233,9 +233,9 @@ class Part:
         except Wrong as error:
             return str(error)
         except NameError as error:
-            return f"{error.name or 'a function of this part'} is not there: was its cell deleted, or does it stop with an error?"
+            return f"{error.name or 'a function of this part'} is not defined (was its cell deleted, or did it stop with an error?)"
         except Exception as error:  # a result that no comparison foresaw costs this case, never the cell
             if os.environ.get("GRADING_DEBUG"):  # for a lab's author: the test itself may be wrong
                 raise
-            return f"what your function returned cannot be compared ({type(error).__name__})"
+            return f"the value that your function returned cannot be compared ({type(error).__name__})"
         return None

@@ -1,4 +1,4 @@
-"""Downloaded submissions → ``submitted/STUDENT/LAB/LAB.ipynb``. A file that cannot be opened costs its own student a message."""
+"""Downloaded submissions → ``submitted/STUDENT/LAB/LAB.ipynb``. A file that cannot be opened affects only its own student."""
 
 import dataclasses
 import datetime
@@ -19,8 +19,8 @@ BAD_ZIP = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
     *(OSError, RuntimeError, NotImplementedError, ValueError, OverflowError, EOFError, MemoryError),
 )
-KEPT = "kept as collected before"
-REPLACEABLE = "a different file: what was collected before is kept (--force replaces it)"
+KEPT = "unchanged since the last run"
+REPLACEABLE = "changed since the last run; the earlier file was kept (--force replaces it)"
 PROBLEM = "problem.txt"  # lies beside a submission that could not be taken as it came
 _STUDENT = re.compile(r"^(?P<student>[\w.@+-]+?)(?:[_-]lab\d\d\w*)?$")
 
@@ -59,7 +59,7 @@ def collect(course, lab, folder=None, force=False):
             notes = unpack(folder, lab, unpacked)
             return _collect(course, lab, pathlib.Path(unpacked), force, notes)
     if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {folder}: put the downloads there, one zip a student, or use --from")
+        raise FileNotFoundError(f"{folder}: expected a folder with one zip per student, got none. Put the downloads there or use --from")
     return _collect(course, lab, folder, force, {})
 
 
@@ -109,11 +109,11 @@ def _take(path, target):
         with zipfile.ZipFile(path) as archive:
             members = [m for m in archive.infolist() if m.filename.endswith(".ipynb") and not _hidden(m.filename)]
             if len(archive.infolist()) > MAX_MEMBERS:
-                return f"the zip holds more than {MAX_MEMBERS} files"
+                return f"the zip contains more than {MAX_MEMBERS} files"
             named = [m for m in members if pathlib.PurePosixPath(m.filename).name == target.name]
             if len(named or members) != 1:
                 what = "no notebook" if not members else f"{len(named or members)} notebooks"
-                return f"the zip holds {what}, expected one {target.name}"
+                return f"the zip contains {what}, expected one {target.name}"
             chosen = (named or members)[0]
             with archive.open(chosen) as file:
                 data = file.read(MAX_FILE + 1)  # whatever size the zip claims
@@ -122,7 +122,7 @@ def _take(path, target):
     if len(data) > MAX_FILE:
         return f"the notebook in the zip is larger than {MAX_FILE // 1_000_000} MB"
     target.write_bytes(data)  # only the content: names, links and paths inside the zip are never used
-    return "" if named else f"taken from {plain(pathlib.PurePosixPath(chosen.filename).name)}, expected {target.name}"
+    return "" if named else f"read from {plain(pathlib.PurePosixPath(chosen.filename).name)}, expected {target.name}"
 
 
 def plain(name):

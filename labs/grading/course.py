@@ -35,7 +35,7 @@ class Course:
             return str(config.CourseDirectory.get("db_url", f"sqlite:///{self.root / 'gradebook.db'}"))
 
     def folder(self, step, lab, student="."):
-        """The folder of a lab at one step of the road."""
+        """The folder of a lab at one step."""
         return self.root / step / student / lab
 
     def key(self):
@@ -59,7 +59,7 @@ class Course:
         """
         path = self.folder("release", lab) / f"{lab}.ipynb"
         if not path.exists():
-            raise FileNotFoundError(f"{lab} is not released in {self.root}: run  python -m labs.grading release --lab {lab}")
+            raise FileNotFoundError(f"{lab}: not released in {self.root}. Run: python -m labs.grading release --lab {lab}")
         return path
 
     def book(self):
@@ -73,7 +73,7 @@ class Course:
         from nbgrader.api import Gradebook
 
         if self.gradebook.startswith("sqlite:///") and not pathlib.Path(self.gradebook.removeprefix("sqlite:///")).exists():
-            raise FileNotFoundError(f"there is no gradebook in {self.root}: run  python -m labs.grading release")
+            raise FileNotFoundError(f"{self.root}: no gradebook there. Run: python -m labs.grading release")
         return Gradebook(self.gradebook)
 
     @contextlib.contextmanager

@@ -96,7 +96,7 @@ def chosen(course, lab, students):
     everyone = course.students(lab)
     unknown = sorted(set(students or ()) - set(everyone))
     if unknown:
-        raise ValueError(f"students: expected some who handed in {lab}, got {', '.join(unknown)}")
+        raise ValueError(f"students: expected students who handed in {lab}, got {', '.join(unknown)}")
     return students or everyone
 
 

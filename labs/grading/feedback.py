@@ -11,16 +11,16 @@ from labs.grading.normalise import ABOUT
 def feedback(course, lab):
     """Write ``feedback/STUDENT/LAB/LAB.html`` for everybody who is graded; returns the pages."""
     if not any(course.root.glob(f"autograded/*/{lab}")):
-        raise RoadError(f"nothing of {lab} is graded in {course.root}: run  python -m labs.grading grade --lab {lab}")
+        raise RoadError(f"{lab}: no graded submissions in {course.root}. Run: python -m labs.grading grade --lab {lab}")
     with course.nbgrader() as api:
         result = api.generate_feedback(lab, force=True)
     if not result["success"]:
-        raise RoadError(f"nbgrader could not write the feedback of {lab}:\n{result['log']}\n{result.get('error', '')}")
+        raise RoadError(f"{lab}: nbgrader could not write the feedback:\n{result['log']}\n{result.get('error', '')}")
     return sorted(course.root.glob(f"feedback/*/{lab}/{lab}.html"))
 
 
 def export(course, lab=None, to=None):
-    """Write nbgrader's CSV of grades (of one lab, or of all), with a last column of what to know of a grade, and return its path."""
+    """Write nbgrader's CSV of grades (of one lab, or of all), with a last column of notes, and return its path."""
     from nbgrader.plugins import CsvExportPlugin
 
     to = pathlib.Path(to) if to else course.root / "exports" / (f"{lab}.csv" if lab else "grades.csv")
@@ -37,7 +37,7 @@ def export(course, lab=None, to=None):
     place = {name: head.index(name) for name in ("assignment", "student_id")}
     for row in rows:
         name, student = row[place["assignment"]], row[place["student_id"]]
-        notes = ["a person has to look; those points count 0 until then"] if (name, student) in waiting else []
+        notes = ["needs manual grading; those points count 0 until then"] if (name, student) in waiting else []
         row.append("; ".join([*notes, *notes_of(course, name, student)]))
     _write(to, [[*head, "note"], *rows])
     return to
@@ -52,7 +52,7 @@ def export_to(course, lab, platform, table, to=None, column=None):
     missing : list of str
         Students whom the table does not have.
     waiting : list of str
-        Students whose marks are not final, because a person has to look.
+        Students whose marks are not final, because they need manual grading.
     """
     from labs.grading.lms import fill
 

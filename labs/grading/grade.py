@@ -32,7 +32,7 @@ def grade(course, lab, students=None, force=False, progress=True):
     everyone = course.students(lab)
     unknown = sorted(set(students or ()) - set(everyone))
     if unknown:
-        raise ValueError(f"students: {', '.join(unknown)} handed in nothing for {lab}")
+        raise ValueError(f"students: expected students who handed in {lab}, got {', '.join(unknown)}")
     todo = [s for s in (students or everyone) if force or not course.folder("autograded", lab, s).exists()]
     done = []
     with course.nbgrader(submitted="work/clean") as api:

@@ -27,7 +27,7 @@ def run_hidden(text, namespace):
         exec(before, namespace)
         mark = eval(last, namespace)
     if type(mark) is not float or not mark >= 0.0:
-        raise ValueError(f"hidden tests: the last line must be a plain float that is not negative, got {mark!r} of {type(mark).__name__}")
+        raise ValueError(f"hidden tests: expected a float of at least 0 in the last line, got {mark!r} ({type(mark).__name__})")
     return mark, said.getvalue()
 
 
@@ -36,6 +36,6 @@ def _compiled(text):
     """The code of all but the last line, and of the last line."""
     tree = ast.parse(text)
     if not tree.body or not isinstance(tree.body[-1], ast.Expr):
-        raise ValueError("hidden tests: the last line must be an expression, the mark")
+        raise ValueError("hidden tests: expected an expression, the mark, in the last line")
     before, last = ast.Module(tree.body[:-1], []), ast.Expression(tree.body[-1].value)
     return compile(before, "<hidden tests>", "exec"), compile(last, "<hidden tests>", "eval")

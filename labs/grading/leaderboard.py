@@ -1,4 +1,4 @@
-"""``python -m labs.grading.leaderboard --lab 7``: who needs the fewest bits per character, as CSV.
+"""``python -m labs.grading.leaderboard --lab 7``: models ranked by bits per character, as CSV.
 
 Reads what the hidden test of the contest said of each graded submission (``autograded/STUDENT/LAB/LAB.ipynb``). The locked engine
 writes that text itself, so nothing that a student prints gets in; under a bare ``nbgrader autograde`` it is the student's kernel that
@@ -23,7 +23,7 @@ _LINE = re.compile(
 
 
 def results(course, lab):
-    """Rows of `COLUMNS`, fewest bits first. Left out is who has no result, or broke a rule of the contest.
+    """Rows of `COLUMNS`, fewest bits first. Students without a result, or who broke a rule of the contest, are left out.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def results(course, lab):
     """
     paths = sorted((course.root / "autograded").glob(f"*/{lab}/{lab}.ipynb"))
     if not paths:
-        raise FileNotFoundError(f"nothing of {lab} is graded in {course.root}: run  python -m labs.grading grade --lab {lab}")
+        raise FileNotFoundError(f"{lab}: no graded submissions in {course.root}. Run: python -m labs.grading grade --lab {lab}")
     found = []
     for path in paths:
         line = _said(nbformat.read(path, 4))
@@ -56,9 +56,9 @@ def _said(nb):
 def main(words=None):
     """Write the CSV; returns the exit status."""
     p = argparse.ArgumentParser(prog="python -m labs.grading.leaderboard", description="Write the leaderboard of a contest as CSV.")
-    p.add_argument("--lab", default="7", help="lab07_applications, lab07 or 7")
-    p.add_argument("--course", type=pathlib.Path, default=source.LABS, help="the folder of the course's data (default: labs)")
-    p.add_argument("--to", type=pathlib.Path, help="another file (default: exports/LAB_leaderboard.csv)")
+    p.add_argument("--lab", default="7", help="which lab: lab07_applications, lab07 or 7")
+    p.add_argument("--course", type=pathlib.Path, default=source.LABS, help="folder with the course's data (default: labs)")
+    p.add_argument("--to", type=pathlib.Path, help="write to this file instead (default: exports/LAB_leaderboard.csv)")
     o = p.parse_args(words)
     try:
         course, lab = Course(o.course), source.find(o.lab)

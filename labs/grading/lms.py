@@ -52,7 +52,7 @@ def unpack(archive, lab, folder):
                 if member.is_dir():
                     continue
                 if not found or pathlib.PurePosixPath(found["file"]).suffix not in (".ipynb", ".zip"):
-                    notes[member.filename[:100]] = "skipped: neither Canvas nor Moodle names a student's notebook like this"
+                    notes[member.filename[:100]] = "skipped: not a file name that Canvas or Moodle gives to a student's notebook"
                     continue
                 stem, suffix = pathlib.PurePosixPath(found["file"]).stem, pathlib.PurePosixPath(found["file"]).suffix
                 again = _AGAIN.search(stem)
@@ -69,12 +69,12 @@ def unpack(archive, lab, folder):
                     raise ValueError(f"{archive}: expected at most {MAX_TOTAL >> 30} GiB of submissions, got more")
                 remarks = ["the platform marks this submission as late"] if late else []
                 if numbers[student.rpartition("-")[2]] > 1:  # a name of a file or of a person can be made to look like another's
-                    remarks.append("the archive has this number under more than one name: a person has to see whose file this is")
+                    remarks.append("the archive has this student number under more than one name: check whose file this is")
                 if remarks:
                     notes[target.name] = "; ".join(remarks)
             return notes
     except (zipfile.BadZipFile, OSError) as error:
-        raise ValueError(f"{archive}: expected a platform's zip, got a file that cannot be read as one ({type(error).__name__})") from None
+        raise ValueError(f"{archive}: expected a zip from Canvas or Moodle, got an unreadable file ({type(error).__name__})") from None
 
 
 def _write(z, member, target):
@@ -106,10 +106,10 @@ def fill(platform, table, marks, lab, column=None):
     table : path
         Canvas: *Grades, Export*. Moodle: *View all submissions, Download grading worksheet*.
     marks : dict of str to (float, float)
-        Student → points and the most one can reach.
+        Student → points and the maximum.
     lab : str
     column : str, optional
-        Canvas: the title of the assignment's column; by default the only one in which the lab's name stands.
+        Canvas: the title of the assignment's column; by default the only one that contains the lab's name.
 
     Returns
     -------
@@ -131,13 +131,15 @@ def fill(platform, table, marks, lab, column=None):
     with open(table, newline="", encoding="utf-8-sig") as file:
         rows = list(csv.reader(file))
     if not rows:
-        raise ValueError(f"{table}: expected a table of {platform}, got an empty file")
+        raise ValueError(f"{table}: expected a table from {platform.title()}, got an empty file")
     head, by_number = rows[0], {student.rpartition("-")[2]: student for student in marks}
     if platform == "canvas":
         number, kept = _column(head, "ID", table), [c for c in ("Student", "ID", "SIS User ID", "SIS Login ID", "Section") if c in head]
         titles = [c for c in head if (c == column if column else lab in c)]
         if len(titles) != 1:
-            raise ValueError(f"{table}: expected one column with {column or lab} in its title, got {len(titles)} (--column names it)")
+            raise ValueError(
+                f"{table}: expected one column with {column or lab} in its title, got {len(titles)} (choose with --column)"
+            )
         keep = [head.index(c) for c in [*kept, titles[0]]]
         target = head.index(titles[0])
         logins = [head.index(c) for c in ("SIS Login ID", "SIS User ID") if c in head]
@@ -170,5 +172,5 @@ def _number(text, otherwise):
 
 def _column(head, name, table):
     if name not in head:
-        raise ValueError(f"{table}: expected a column {name}, got {', '.join(head)[:200]}")
+        raise ValueError(f"{table}: expected a column named {name}, got {', '.join(head)[:200]}")
     return head.index(name)

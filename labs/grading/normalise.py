@@ -31,11 +31,11 @@ def read_file(path):
     try:
         info = os.lstat(path)
     except OSError:
-        raise Unreadable(f"no file {os.path.basename(path)} was handed in") from None
+        raise Unreadable(f"{os.path.basename(path)} was not handed in") from None
     if not stat.S_ISREG(info.st_mode):
         raise Unreadable("the submitted notebook is not a regular file")
     if info.st_size > MAX_BYTES:
-        raise Unreadable(f"the submitted notebook is too large ({info.st_size / 1e6:.0f} MB, at most {MAX_BYTES / 1e6:.0f} MB)")
+        raise Unreadable(f"the submitted notebook is too large ({info.st_size / 1e6:.0f} MB; the limit is {MAX_BYTES / 1e6:.0f} MB)")
     with open(path, "rb") as file:
         return file.read()
 
@@ -58,7 +58,7 @@ def cells_in(raw):
     if not cells:
         raise Unreadable("the submitted file is not a notebook (it has no cells)")
     if sum(len(text) for _, _, text in cells) > MAX_ALL:
-        raise Unreadable(f"the cells of the submitted notebook hold more than {MAX_ALL // 1_000_000} MB of text")
+        raise Unreadable(f"the cells of the submitted notebook contain more than {MAX_ALL // 1_000_000} MB of text")
     return cells
 
 
@@ -102,25 +102,25 @@ def rebuild(master, cells):
     if not any(grade_id in ids for _, grade_id, _ in cells):
         cells = _by_definition(ids, cells)
         if any(grade_id for _, grade_id, _ in cells):
-            notes.append("the notebook had lost its cell names: answers were found by the functions that they define")
+            notes.append("the notebook's cell names were missing, so answers were matched by the functions they define")
         else:
-            notes.append("this notebook has none of the lab's cells: nothing in it could be graded")
+            notes.append("this notebook contains none of the lab's cells, so nothing could be graded")
     answers, extra, last = {}, {}, None
     for kind, grade_id, text in cells:
         if grade_id in ids:
             last = grade_id
             if not ids[grade_id].metadata.nbgrader.get("solution"):
                 if text.strip() != ids[grade_id].source.strip():
-                    notes.append(f"cell {grade_id} was changed: the original is used")
+                    notes.append(f"cell {grade_id} was changed; the original was used")
             elif grade_id in answers:
-                notes.append(f"cell {grade_id} occurs more than once: the first one is graded")
+                notes.append(f"cell {grade_id} occurs more than once; the first one was graded")
             else:
                 answers[grade_id] = text
         elif text.strip() and text.strip() not in ours:
             extra.setdefault(last, []).append(_cell("code" if kind == "code" else "markdown", text))
     missing = [g for g, c in ids.items() if c.metadata.nbgrader.get("solution") and g not in answers]
     if missing:
-        notes.append("answers that are missing: " + ", ".join(missing))
+        notes.append("missing answers: " + ", ".join(missing))
     out = [*extra.get(None, [])]
     for cell in master.cells:
         cell = copy.deepcopy(cell)
@@ -143,7 +143,7 @@ def _cell(kind, text, name="added"):
 def about(notes):
     """The cell that tells the student what had to be said about their file."""
     lines = "\n".join(f"- {note}" for note in notes)
-    return _cell("markdown", f"**About the file that was handed in**\n\n{lines}", ABOUT)
+    return _cell("markdown", f"**About the file you handed in**\n\n{lines}", ABOUT)
 
 
 def _by_definition(ids, cells):
@@ -178,7 +178,7 @@ def normalise(released, submitted, problem=""):
         nb, notes = rebuild(master, read_cells(submitted))
     except Unreadable as reason:
         nb, _ = rebuild(master, [])
-        notes = [f"{reason}; it was graded as if nothing had been handed in"]
+        notes = [f"{reason}; graded as an empty submission"]
     if problem:
         notes.insert(0, problem)
     if notes:

@@ -1,4 +1,4 @@
-"""The page after a run: how far it is, how the points lie for each question, which checks fail most, and who needs a person."""
+"""The report on a run: progress, points for each question, checks that fail most, and submissions that need manual grading."""
 
 import collections
 import datetime

@@ -185,7 +185,7 @@ def _namespaces(box, megabytes):
 def _landlock(readable_paths, writable_paths):
     version = _libc.syscall(444, None, 0, 1)
     if version < 1:
-        raise OSError(0, "this kernel has no landlock")
+        raise OSError(0, "this kernel has no Landlock")
     rights = (1 << 13) - 1
     for since, bit in ((2, 13), (3, 14), (5, 15)):
         rights |= (1 << bit) if version >= since else 0
@@ -262,7 +262,7 @@ _DENIED = {
 def _seccomp():
     machine = platform.machine()
     if machine not in ("x86_64", "aarch64"):
-        raise OSError(0, f"no filter for {machine}")
+        raise OSError(0, f"no seccomp filter for {machine}")
     column = ("x86_64", "aarch64").index(machine)
     arch = (0xC000003E, 0xC00000B7)[column]
     clone, prctl, sendto = ((56, 220)[column], (157, 167)[column], (44, 206)[column])

@@ -149,14 +149,14 @@ class Session:
         if reply.get("missing") is True:
             raise NameError(f"{name} is not there", name=name)
         if "value" not in reply:
-            raise StudentError(str(reply.get("error", "your code gave no answer"))[:1000])
+            raise StudentError(str(reply.get("error", "your code returned no answer"))[:1000])
         changed, seconds = reply.get("changed"), reply.get("seconds")
         self.processor_seconds = seconds if type(seconds) is float else float("inf")  # as the student's process says
         try:
             changed = changed[:MAX_CHANGED] if isinstance(changed, list) else []
             return decode(reply["value"]), [i for i in changed if type(i) is int and 0 < i <= MAX_CHANGED]
         except (Refused, TypeError, ValueError):
-            raise StudentError("what your function returned cannot be read") from None
+            raise StudentError("your function returned something that cannot be read") from None
 
     def _ask(self, message):
         if self.dead:
@@ -166,7 +166,7 @@ class Session:
             self.socket.sendall(json.dumps(message).encode() + b"\n")
             return self._reply()
         except OSError:
-            raise Gone(self._stop("it stopped the process")) from None
+            raise Gone(self._stop("the process no longer answers")) from None
 
     def _reply(self):
         wait = min(self.seconds, self.end - time.monotonic())
@@ -174,13 +174,13 @@ class Session:
         while b"\n" not in chunks[-1]:
             left = end - time.monotonic()
             if left <= 0 or not select.select([self.socket], [], [], left)[0]:
-                raise Gone(self._stop(f"there was no answer within {max(wait, 0):.0f} s (an endless loop?)"))
+                raise Gone(self._stop(f"no answer within {max(wait, 0):.0f} s (an endless loop?)"))
             data = self.socket.recv(1 << 20)
             if not data:
-                raise Gone(self._stop("the process stopped: it ended itself, or used too much memory or time"))
+                raise Gone(self._stop("the process ended: it quit, or used too much memory or time"))
             got += len(data)
             if got > MAX_REPLY:
-                raise Gone(self._stop("it sent too much"))
+                raise Gone(self._stop("it returned too much data"))
             chunks.append(data)
         line, _, self.buffer = b"".join(chunks).partition(b"\n")
         try:
@@ -189,7 +189,7 @@ class Session:
                 return reply
         except (ValueError, RecursionError):
             pass
-        raise Gone(self._stop("it sent something that cannot be read"))
+        raise Gone(self._stop("it returned data that cannot be read"))
 
     def _stop(self, why):
         self.dead = self.dead or f"your code was stopped: {why}"

@@ -1,4 +1,4 @@
-"""Which submissions resemble each other more than the lab explains: a page for human eyes, never a verdict."""
+"""A page of pairs of submissions that are more similar than the lab explains. It is a reason to look, not proof."""
 
 import pathlib
 import tempfile
@@ -54,7 +54,7 @@ def similarity(course, lab, threshold=0.8, to=None):
         ours = {c.source.strip() for c in released.cells}
         texts = {student: text for student in course.students(lab) if (text := _code(course, lab, student, ours))}
         if len(texts) < 2:
-            raise ValueError(f"{lab}: expected at least two submissions with code of their own, got {len(texts)}")
+            raise ValueError(f"{lab}: expected at least two submissions with their own code, got {len(texts)}")
         for part in ("handed_in", "release"):
             (root / part).mkdir()
         for student, text in texts.items():

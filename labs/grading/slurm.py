@@ -52,12 +52,12 @@ def cluster(cores, memory, time, options=(), host=None):
 def main():
     parser = argparse.ArgumentParser(prog="python -m labs.grading.slurm", description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--cores", type=int, default=8, help="of one job")
-    parser.add_argument("--memory", default="32GB", help="of one job")
-    parser.add_argument("--time", default="01:00:00", help="of one job")
-    parser.add_argument("--option", action="append", default=[], help="for sbatch, such as --option=--partition=short (may be given again)")
-    parser.add_argument("--host", help="the address of this machine that the nodes reach, where it has several")
-    parser.add_argument("--script", action="store_true", help="print the job's script and submit nothing")
+    parser.add_argument("--cores", type=int, default=8, help="per job")
+    parser.add_argument("--memory", default="32GB", help="per job")
+    parser.add_argument("--time", default="01:00:00", help="per job")
+    parser.add_argument("--option", action="append", default=[], help="sbatch option, such as --option=--partition=short (may be repeated)")
+    parser.add_argument("--host", help="address at which the nodes reach this machine, if it has several")
+    parser.add_argument("--script", action="store_true", help="print the job script and submit nothing")
     o = parser.parse_args()
     try:
         with cluster(o.cores, o.memory, o.time, o.option, o.host) as workers:

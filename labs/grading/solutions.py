@@ -36,7 +36,7 @@ def solutions(course, lab, to=None):
             for k, cell in enumerate(notebook.cells):
                 client.execute_cell(cell, k)
     except CellExecutionError as error:
-        raise RoadError(f"a cell of {lab}'s model answer failed:\n{error}") from None
+        raise RoadError(f"{lab}: a cell of the model answer failed:\n{error}") from None
     html, _ = HTMLExporter(template_name="lab").from_notebook_node(notebook)
     page.write_text(html, encoding="utf-8")
     return page

@@ -38,9 +38,9 @@ def notebook(lab):
     Raises
     ------
     ValueError
-        Two cells share a grade_id, or hidden tests stand outside a test cell.
+        Two cells share a grade_id, or hidden tests are outside a test cell.
     """
-    import jupytext  # here, because who only grades does not read the text
+    import jupytext  # here, because grading alone does not read the text
 
     nb = jupytext.read(LABS / f"{lab}.md")
     nb.metadata.pop("jupytext", None)
@@ -50,11 +50,11 @@ def notebook(lab):
         grade_id = meta(cell).get("grade_id")
         cell.id = re.sub(r"[^a-zA-Z0-9_-]", "-", grade_id or f"text-{i}")  # the same text gives the same file
         if grade_id in seen:
-            raise ValueError(f"{lab}: two cells are called {grade_id}")
+            raise ValueError(f"{lab}: expected each grade_id once, got {grade_id} twice")
         if grade_id:
             seen.add(grade_id)
         if hidden(cell) and not (meta(cell).get("grade") and not meta(cell).get("solution")):
-            raise ValueError(f"{lab}: cell {i} holds hidden tests but is not a test cell")
+            raise ValueError(f"{lab}: cell {i} contains hidden tests but is not a test cell")
     return nb
 
 

@@ -23,7 +23,7 @@ def workspace(course, lab):
 def open_lab(course, lab, browser=True):
     """Open the student's copy in JupyterLab and wait until it is closed; returns JupyterLab's exit status."""
     path = workspace(course, lab)
-    print(f"{path} is yours to work in; delete it to start again from the released lab.", flush=True)
+    print(f"Your copy: {path}\nTo start again from the released lab, delete it.", flush=True)
     command = [sys.executable, "-m", "jupyterlab", str(path)]
     if not browser:
         command.append("--no-browser")

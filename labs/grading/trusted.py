@@ -60,7 +60,7 @@ class Attempt:
     def _try(self, ask, what):
         left = self.end - time.monotonic()
         if self.session.dead and (left <= 0 or len(self.stops) >= MAX_STOPS):
-            raise Gone(f"nothing more was run ({self.stops[0]})")
+            raise Gone(f"the rest was not run ({self.stops[0]})")
         try:
             if self.session.dead:
                 self.session = self.make(left)
@@ -105,7 +105,7 @@ def check_lab(nb):
     for cell in nb.cells:
         meta = source.meta(cell)
         if cell.cell_type == "code" and meta.get("grade") and not meta.get("solution") and meta["points"] and not source.hidden(cell):
-            raise ValueError(f"{meta['grade_id']}: {meta['points']} points without a hidden test")
+            raise ValueError(f"{meta['grade_id']}: expected a hidden test for its {meta['points']} points, got none")
 
 
 def grade(full, released, cells, notes, door, *, key, student, seconds=20.0, total=120.0, limits=None, allow_missing=()):
@@ -197,7 +197,7 @@ def _mark(cell, meta, space, marks, notes):
         marks[name] = min(mark, float(meta["points"]))
     except Exception as error:  # our own test is at fault: a person decides
         marks[name] = None
-        notes.append(f"{name} could not be marked automatically ({type(error).__name__}); a person will do it")
+        notes.append(f"{name} could not be marked automatically ({type(error).__name__}); your teacher will mark it")
         return
     cell.outputs = [
         _output("stream", name="stdout", text=said.encode("utf-8", "replace").decode()),

@@ -89,12 +89,12 @@ def grade_one(student, raw, notes):
                 if w["door"].answers():
                     raise
             _warm()
-    raise RuntimeError(f"the warm process was killed {TRIES} times")
+    raise RuntimeError(f"the process that runs students' code was killed {TRIES} times (out of memory?)")
 
 
 def as_nothing(reason):
     """The note on a file that could not be read."""
-    return f"{reason}; it was graded as if nothing had been handed in"
+    return f"{reason}; graded as an empty submission"
 
 
 @contextlib.contextmanager

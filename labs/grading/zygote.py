@@ -62,7 +62,7 @@ def warm(modules=MODULES):
         child.make_shell()
     threads = len(os.listdir("/proc/self/task"))
     if threads != 1:
-        raise RuntimeError(f"the warm process has {threads} threads: forking it is not safe")
+        raise RuntimeError(f"the warm process has {threads} threads, expected 1; forking it would not be safe")
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT)

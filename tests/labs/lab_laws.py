@@ -88,7 +88,7 @@ def test_a_deleted_or_broken_answer_costs_its_own_part_only(lab):
     for part, text in broken:
         t = trial.grade(lab.LAB, {part: text})
         assert t.marks == {**lab.POINTS, part: 0.0}, t.messages
-        assert "is not there" in t.messages[part]
+        assert "is not defined" in t.messages[part]
 
 
 def test_a_mistake_costs_its_own_part_only(lab):

@@ -73,7 +73,7 @@ def test_a_zip_of_moodle_is_taken_apart_by_name(tmp_path):
 def test_what_is_no_platforms_zip_is_refused_by_name(tmp_path, monkeypatch):
     course = Course(tmp_path / "course")
     (tmp_path / "all.zip").write_text("PK but no")
-    with pytest.raises(ValueError, match=r"all.zip: expected a platform's zip"):
+    with pytest.raises(ValueError, match=r"all.zip: expected a zip from Canvas or Moodle"):
         collect(course, LAB, tmp_path / "all.zip")
     monkeypatch.setattr(lms, "MAX_TOTAL", 8)
     with pytest.raises(ValueError, match="GiB of submissions"):
@@ -168,7 +168,7 @@ def test_the_csv_says_what_to_know_of_a_grade(course):
     with open(export(course, LAB), newline="") as file:
         rows = {row["student_id"]: row for row in csv.DictReader(file)}
     assert float(rows["dot-4"]["score"]) == pytest.approx(0.8 * POINTS) and float(rows["ada-1"]["score"]) == POINTS
-    assert rows["ada-1"]["note"] == "a person has to look; those points count 0 until then"
+    assert rows["ada-1"]["note"] == "needs manual grading; those points count 0 until then"
     assert rows["dot-4"]["note"].endswith("the file was in latin-1")
 
 
@@ -208,7 +208,7 @@ def test_the_tables_of_canvas_and_moodle_are_filled_by_number(course, tmp_path):
     path, missing, _ = export_to(course, LAB, "moodle", tmp_path / "moodle.csv")
     assert [row[4] for row in rows_of(path)] == ["Grade", "88", "78"], "on the platform's scale of 100"
     (tmp_path / "other.csv").write_text("Name,Mark\nx,1\n")
-    for platform, word in (("canvas", "a column ID"), ("moodle", "a column Identifier")):
+    for platform, word in (("canvas", "a column named ID"), ("moodle", "a column named Identifier")):
         with pytest.raises(ValueError, match=word):
             export_to(course, LAB, platform, tmp_path / "other.csv")
     (tmp_path / "twice.csv").write_text("ID,lab02_rnn (1),lab02_rnn again\n")
@@ -258,7 +258,7 @@ def test_the_command_line_of_the_desk(course, capsys, tmp_path):
     assert said("report").strip().endswith(f"{LAB}.html")
     (tmp_path / "canvas.csv").write_text(CANVAS_TABLE, encoding="utf-8")
     text = said("export", "--canvas", str(tmp_path / "canvas.csv"))
-    assert "Not in the table: cy-3, dot-4" in text and "Not final, a person has to look: ada-1, bob-2, cy-3, dot-4" in text
+    assert "Not in the table: cy-3, dot-4" in text and "Not final, needs manual grading: ada-1, bob-2, cy-3, dot-4" in text
     assert "expected a date such as" in said("release", "--due", "the day after", status=1)
 
 
