@@ -111,7 +111,7 @@ def _bind(shape, got, sizes):
 
 
 def _misfit(shape, got, sizes):
-    """What was expected, with the sizes known so far, and what came."""
+    """What was expected, with the sizes known so far, and what was given."""
     axes = _axes(shape)
     expected = [str(f * sizes[a]) if a in sizes else word for word, (f, a) in zip(shape.split(), axes, strict=True)]
     text = f"expected shape ({', '.join(expected)}{',' if len(axes) == 1 else ''}), got {got}"

@@ -420,7 +420,7 @@ def _plain(value):
 
 
 def _save(path, run, model, optimizer, history):
-    """Write beside the file, flush to the disk, then replace: whoever kills us finds a whole file."""
+    """Write beside the file, flush to the disk, then replace: a process killed at any time leaves a whole file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(path.name + ".part")
     with open(draft, "wb") as file:

@@ -178,8 +178,8 @@ def test_a_lesson_is_measured_and_bounded(book):
     assert done["cpu_seconds"] > 0
     assert done["notebook"].cells[-1].outputs[0]["data"]["text/plain"] == "'1'"
     assert build.over_bounds("two", {"cpu_seconds": 61.0, "mib": 1500.0}) == [
-        "two: 61 s of processor time, allowed are 60 s",
-        "two: 1500 MiB, allowed are 1024 MiB",
+        "two: 61 s of processor time, expected at most 60 s",
+        "two: 1500 MiB, expected at most 1024 MiB",
     ]
     assert build.over_bounds("two", {"cpu_seconds": 59.0, "mib": 1000.0}) == []
 

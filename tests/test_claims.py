@@ -106,7 +106,7 @@ def test_a_claim_holds_over_each_seed_some_or_the_mean(coin, over, answer):
 
 
 def test_a_condition_on_an_unknown_number_names_those_that_are_glued(coin):
-    with pytest.raises(ValueError, match="'coin_valve' is not defined, but the lesson glues coin_name, coin_value"):
+    with pytest.raises(ValueError, match=r"'coin_valve' is not defined\. The lesson glues coin_name, coin_value"):
         claims.held({"holds": "coin_valve < 1"}, claims.stored("coin", coin[0])["runs"])
 
 

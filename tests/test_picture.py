@@ -34,7 +34,7 @@ def test_small_takes_as_many_colours_as_go_into_the_bytes():
     few = np.repeat(np.arange(4, dtype=np.uint8) * 60, 100).reshape(20, 20, 1).repeat(3, 2)
     assert (np.asarray(Image.open(io.BytesIO(picture.small(png(few)))).convert("RGB")) == few).all()
     noise = np.random.default_rng(0).integers(0, 256, (600, 600, 3), dtype=np.uint8)
-    with pytest.raises(ValueError, match=r"the picture has [\d,]+ bytes with 32 colours, allowed are 80,000: show less"):
+    with pytest.raises(ValueError, match=r"picture: expected at most 80,000 bytes, got [\d,]+ with 32 colours. Show fewer parts"):
         picture.small(png(noise))
 
 
@@ -43,7 +43,7 @@ def test_a_page_without_a_part_is_an_error(tmp_path):
         pytest.skip("no Chromium or Chrome on this machine")
     page = tmp_path / "page.html"
     page.write_text("<script>MathJax = {startup: {promise: Promise.resolve()}}</script><article><h1>Title</h1></article>")
-    with pytest.raises(LookupError, match=r"page.html has no part h1 ~ p: name another in tools/picture.py"):
+    with pytest.raises(LookupError, match=r"page.html has no part h1 ~ p. Name another one in tools/picture.py"):
         picture.screenshot(page, picture.browser())
 
 

@@ -1,7 +1,7 @@
-"""Build the book: run the lessons that need it, side by side, then the site; say what each lesson took.
+"""Build the book: run the lessons that changed, in parallel, then build the site, and report what each lesson cost.
 
 python -m tools.build                              the whole book
-python -m tools.build chapters/02_rnn/cell.md      run these lessons only, no site
+python -m tools.build chapters/05_lstm/gates.md    only these lessons, no site
 """
 
 import argparse
@@ -99,9 +99,9 @@ def over_bounds(name, data):
     """Sentences about a lesson that costs a reader too much."""
     complaints = []
     if data["cpu_seconds"] > MAX_SECONDS:
-        complaints.append(f"{name}: {data['cpu_seconds']:.0f} s of processor time, allowed are {MAX_SECONDS:.0f} s")
+        complaints.append(f"{name}: {data['cpu_seconds']:.0f} s of processor time, expected at most {MAX_SECONDS:.0f} s")
     if data["mib"] > MAX_MIB:
-        complaints.append(f"{name}: {data['mib']:.0f} MiB, allowed are {MAX_MIB:.0f} MiB")
+        complaints.append(f"{name}: {data['mib']:.0f} MiB, expected at most {MAX_MIB:.0f} MiB")
     return complaints
 
 
@@ -125,7 +125,7 @@ def build(root=ROOT, only=(), workers=None, say=print):
         say(f"_toc.yml lists pages that do not exist: {', '.join(str(page.relative_to(root)) for page in absent)}")
         return 2
     if unknown := [str(page) for page in pages if page not in known]:
-        say(f"Not a lesson that _toc.yml lists: {', '.join(unknown)}")
+        say(f"Lessons: expected pages with code that _toc.yml lists, got {', '.join(unknown)}")
         return 2
     start = time.perf_counter()
     cache = get_cache(root / "_build" / ".jupyter_cache")
@@ -168,23 +168,23 @@ def report(records, ran, root, say):
 
 
 def site(root, records, say):
-    """Build the site and say where it is, or what was wrong; return whether it stands."""
+    """Build the site and report where it is, or what went wrong; return whether it was built."""
     start = time.perf_counter()
     try:
         built = website.build(root, [[record.hashkey, record.data["digest"], str(record.created)] for record in records.values()])
     except RuntimeError as error:
-        say(f"\n{error}\n\nThe site has errors or warnings (above). Both stop the build.")
+        say(f"\n{error}\n\nThe site was not built. Fix the errors and warnings above, then run the command again.")
         return False
     say(f"site: {time.perf_counter() - start:.1f} s" if built else "site: nothing changed since it was built")
-    say(f"\nThe book is in {os.path.relpath(root / '_build' / 'html')}.\nRead it: make serve, then open http://localhost:8000")
+    say(f"\nThe book is in {os.path.relpath(root / '_build' / 'html')}.\nTo read it, run make serve and open http://localhost:8000")
     return True
 
 
 def main():
     logging.disable(logging.WARNING)  # of the kernels' clients
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("only", nargs="*", help="run these lessons only and build no site")
-    parser.add_argument("--jobs", type=int, default=None, help="lessons at a time (default: the processors that this process may use)")
+    parser.add_argument("only", nargs="*", help="run only these lessons, without building the site")
+    parser.add_argument("--jobs", type=int, default=None, help="number of lessons to run at once (default: one per processor)")
     arguments = parser.parse_args()
     return build(only=arguments.only, workers=arguments.jobs, say=lambda text: print(text, flush=True))
 

@@ -82,7 +82,7 @@ def held(claim, runs):
     try:
         return [bool(eval(claim["holds"], {"__builtins__": {"abs": abs, "max": max, "min": min}}, _names(values))) for values in tables]
     except NameError as error:
-        raise ValueError(f"{claim['holds']}: {error}, but the lesson glues {', '.join(sorted(_names(runs[0]['values'])))}") from None
+        raise ValueError(f"{claim['holds']}: {error}. The lesson glues {', '.join(sorted(_names(runs[0]['values'])))}") from None
 
 
 def true(claim, runs):
@@ -161,9 +161,9 @@ def measure(name, table, root, pool, say):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("only", nargs="*", help="lessons by name, such as adding")
-    parser.add_argument("--all", action="store_true", help="also those whose code has not changed")
-    parser.add_argument("--jobs", type=int, default=None, help="seeds at a time (default: the processors that this process may use)")
+    parser.add_argument("only", nargs="*", help="names of lessons, such as adding")
+    parser.add_argument("--all", action="store_true", help="also measure lessons whose code has not changed")
+    parser.add_argument("--jobs", type=int, default=None, help="number of seeds to run at once (default: one per processor)")
     parser.add_argument("--run", nargs=2, metavar=("PAGE", "SEED"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.run:
@@ -173,7 +173,7 @@ def main():
         return 0
     tables = read()
     if unknown := set(arguments.only) - set(tables):
-        parser.error(f"expected lessons among {', '.join(tables)}, got {', '.join(sorted(unknown))}")
+        parser.error(f"lessons: expected some of {', '.join(tables)}, got {', '.join(sorted(unknown))}")
     failed = []
     with ThreadPoolExecutor(arguments.jobs or processors()) as pool:
         for name, table in tables.items():

@@ -50,10 +50,10 @@ def run_here(notebook, folder):
         except CellExecutionError as failure:
             error = re.sub(r"\x1b\[[0-9;]*m", "", str(failure))  # without the colours of a terminal
         except CellTimeoutError:
-            error = f"a cell took more than {CELL_SECONDS} s"
+            error = f"A cell took more than {CELL_SECONDS} s."
         except DeadKernelError:
             log.seek(0)
-            error = log.read().decode(errors="replace") + "\nThe kernel died. Most often it had no memory left."
+            error = log.read().decode(errors="replace") + "\nThe kernel died, most likely because it ran out of memory."
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return {
         "seconds": time.perf_counter() - start,

@@ -15,7 +15,7 @@ def main():
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     if missing:
         packages = " ".join(PROGRAMS[name] for name in missing)
-        print(f"The PDF needs {' and '.join(missing)}. On Debian: apt-get install {packages}", file=sys.stderr)
+        print(f"The PDF needs {' and '.join(missing)}. On Debian or Ubuntu: sudo apt install {packages}", file=sys.stderr)
         return 1
     command = [*JUPYTER_BOOK, "build", ROOT, "--builder", "pdflatex", "-q"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

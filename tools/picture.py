@@ -67,7 +67,7 @@ def screenshot(page, program):
         tab.evaluate("MathJax.startup.promise")
         missing = tab.evaluate(ARRANGE, [LEFT, RIGHT])
         if missing:
-            raise LookupError(f"{page.name} has no part {missing}: name another in tools/picture.py")
+            raise LookupError(f"{page.name} has no part {missing}. Name another one in tools/picture.py")
         tab.add_style_tag(content=LOOK)
         image = tab.locator(".parts").screenshot(animations="disabled")
         chromium.close()
@@ -84,15 +84,15 @@ def small(image):
         picture.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
         if file.tell() <= MAX_BYTES:
             return file.getvalue()
-    raise ValueError(f"the picture has {file.tell():,} bytes with {colours} colours, allowed are {MAX_BYTES:,}: show less")
+    raise ValueError(f"picture: expected at most {MAX_BYTES:,} bytes, got {file.tell():,} with {colours} colours. Show fewer parts")
 
 
 def main():
     page, program = ROOT / "_build" / "html" / PAGE, browser()
     if not page.is_file():
-        return "There is no book yet: run  make book  first."
+        return "The book has not been built yet. Run: make book"
     if program is None:
-        return "No Chromium or Chrome was found."
+        return "The picture needs Chromium or Chrome, and neither was found. Install one of them."
     PICTURE.write_bytes(small(screenshot(page, program)))
     print(f"{PICTURE.relative_to(ROOT)}: {PICTURE.stat().st_size:,} bytes")
     return 0

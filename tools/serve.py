@@ -23,15 +23,15 @@ def server(folder, port):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--port", type=int, default=8000, help="port on localhost (default: 8000)")
     port = parser.parse_args().port
     if not (HTML / "index.html").is_file():
-        return "There is no book yet: run  make book  first."
+        return "The book has not been built yet. Run: make book"
     try:
         listening = server(HTML, port)
     except OSError as error:
-        return f"Port {port} cannot be used ({error.strerror}). Take another:  make serve PORT={port + 1}"
-    print(f"The book is at http://localhost:{port}  (stop with Ctrl+C)", flush=True)
+        return f"port: {port} cannot be used ({error.strerror}). Try another one: make serve PORT={port + 1}"
+    print(f"The book is at http://localhost:{port} (press Ctrl+C to stop)", flush=True)
     try:
         listening.serve_forever()
     except KeyboardInterrupt:

@@ -35,7 +35,7 @@ def dates(n, rng, spans=False):
     n : int
     rng : numpy.random.Generator
     spans : bool
-        Also say where year, month and day stand in the source: the alignment that attention should find.
+        Also return where year, month and day are in the source: the alignment that attention should find.
 
     Returns
     -------

@@ -168,7 +168,7 @@ def stage():
 def new_language(rng):
     """A language that nobody has seen: its words, its letters and how common they are all come from ``rng``.
 
-    Its sentences have an order of parts of speech, names come back, and speech stands in quotation marks, so a network that remembers gains
+    Its sentences have an order of parts of speech, names recur, and speech is in quotation marks, so a network that remembers gains
     much over counts of short contexts. What is drawn twice from the same generator state is the same language.
 
     Returns

@@ -18,7 +18,7 @@ def adding(B, T, rng):
 
     .. math:: y = \sum_{t} x_{t,0}\, x_{t,1}
 
-    The numbers are uniform on [0, 1]; one mark stands in the first half, one in the second. Always answering 1 has a mean
+    The numbers are uniform on [0, 1]; one mark is in the first half, one in the second. Always answering 1 has a mean
     squared error of 1/6; the optimum is 0.
 
     Parameters
@@ -228,7 +228,7 @@ def copying(B, T, rng, V=10):
 def reversal(B, T, rng, V=10):
     """Sources of random digits and their reversal as targets. The optimum is exact: 1.
 
-    What the target needs first the source says last, and a fixed vector must hold all T digits.
+    The target needs first what the source gives last, and a fixed vector must hold all T digits.
 
     Parameters
     ----------

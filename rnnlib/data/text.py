@@ -133,7 +133,7 @@ def pad_batch(sequences, value=0):
     ----------
     sequences : list of ndarray of shape (T_i,) or (T_i, D)
     value : number
-        What stands in the padding. It must change nothing: that is a test of the code that reads it.
+        Value that fills the padding. It must have no effect: that tests the code that reads it.
 
     Returns
     -------

@@ -67,7 +67,7 @@ class SequenceClassifier(Module):
         x : tensor of shape (B, T, D), or int tensor of ids of shape (B, T)
             Ids stand for one-hot vectors of size D.
         lengths : int array or tensor of shape (B,), optional
-            Valid steps of each row. What stands in the padding changes nothing.
+            Valid steps of each row. The values in the padding have no effect.
 
         Returns
         -------

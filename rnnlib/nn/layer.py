@@ -202,7 +202,7 @@ class Recurrent(Module):
             State before the first step, zeros when None. With several layers or directions each tensor has the shape
             (num_layers · directions, B, H): layer by layer, in a layer forward before reverse.
         lengths : int array or tensor of shape (B,), optional
-            Valid steps of each row, from 1 to T. What stands in the padding changes nothing.
+            Valid steps of each row, from 1 to T. The values in the padding have no effect.
 
         Returns
         -------

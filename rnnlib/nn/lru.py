@@ -74,7 +74,7 @@ class LRU(Module):
         state : complex tensor of shape (B, N), optional
             Zeros when None.
         lengths : int array or tensor of shape (B,), optional
-            Valid steps of each row. What stands in the padding changes nothing.
+            Valid steps of each row. The values in the padding have no effect.
 
         Returns
         -------

@@ -29,7 +29,7 @@ class MinimalLayer(Module):
         state : tensor of shape (B, H), optional
             Zeros when None.
         lengths : int array or tensor of shape (B,), optional
-            Valid steps of each row. What stands in the padding changes nothing.
+            Valid steps of each row. The values in the padding have no effect.
 
         Returns
         -------

@@ -7,7 +7,7 @@ from rnnlib.checks import check_number
 
 
 def bleu(texts, references, order=4):
-    r"""BLEU of a whole corpus: the share of word runs that stand in a reference, and a penalty for being short.
+    r"""BLEU of a whole corpus: the share of word runs that occur in a reference, and a penalty for being short.
 
     .. math::
 
@@ -29,7 +29,7 @@ def bleu(texts, references, order=4):
     Returns
     -------
     bleu : float
-        Between 0 and 1; 0 when no run of some length stands in a reference.
+        Between 0 and 1; 0 when no run of some length occurs in a reference.
 
     Notes
     -----

@@ -183,7 +183,7 @@ def score(step, state, start, ids, eos=None):
     ids : int array of shape (B, T)
         What to read after ``start``.
     eos : int, optional
-        Symbol that ends a text: what stands behind it costs nothing.
+        Symbol that ends a text: what follows it costs nothing.
 
     Returns
     -------

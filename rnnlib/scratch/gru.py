@@ -87,7 +87,7 @@ def gru_forward(x, W_x, W_h, b_x, b_h, h_0=None, *, reset="after", lengths=None,
     reset : {"after", "before"}
         Where ``r`` acts: after the recurrent product (torch, cuDNN) or on the state before it.
     lengths : int array of shape (B,), optional
-        Valid steps of each row, 1 to ``T``. What stands in the padding changes nothing.
+        Valid steps of each row, 1 to ``T``. The values in the padding have no effect.
     reverse : bool
         Read each row's valid steps from the last to the first; ``h_seq`` stays in the order of ``x``.
     tape : Tape, optional

@@ -46,7 +46,7 @@ def glorot(shape, rng, blocks=1, dtype=np.float32):
         (D, G·H): fan in, and fan out times ``blocks``.
     rng : numpy.random.Generator
     blocks : int
-        Number ``G`` of gates that stand side by side in the columns; each is drawn as a layer of its own: 4 for an LSTM,
+        Number ``G`` of gates side by side in the columns; each is drawn as a layer of its own: 4 for an LSTM,
         3 for a GRU.
     dtype : NumPy dtype
 
@@ -77,7 +77,7 @@ def orthogonal(shape, rng, gain=1.0, blocks=1, dtype=np.float32):
     gain : float
         Length of an image divided by that of the vector.
     blocks : int
-        Number ``G`` of gates that stand side by side in the columns; each block (D, H) is orthogonal by itself: 4 for an
+        Number ``G`` of gates side by side in the columns; each block (D, H) is orthogonal by itself: 4 for an
         LSTM, 3 for a GRU.
     dtype : NumPy dtype
 

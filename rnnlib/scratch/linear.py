@@ -72,7 +72,7 @@ def embedding(ids, W_e):
 
 
 def embedding_backward(dx, tape):
-    r"""Gradient of `embedding`: every place where an id stood adds to that id's row.
+    r"""Gradient of `embedding`: every occurrence of an id adds to that id's row.
 
     .. math:: dW_e[v] = \sum_{b,t} [\, \text{ids}_{bt} = v \,] \, dx_{bt}
 

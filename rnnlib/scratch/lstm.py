@@ -80,7 +80,7 @@ def lstm_forward(x, W_x, W_h, b, state=None, *, peepholes=None, lengths=None, re
     peepholes : tuple of three ndarrays or tensors of shape (H,), optional
         ``(p_i, p_f, p_o)``: ``p_i`` and ``p_f`` look at ``c_{t-1}``, ``p_o`` at ``c_t``.
     lengths : int array of shape (B,), optional
-        Valid steps of each row, 1 to ``T``. What stands in the padding changes nothing.
+        Valid steps of each row, 1 to ``T``. The values in the padding have no effect.
     reverse : bool
         Read each row's valid steps from the last to the first; ``h_seq`` stays in the order of ``x``.
     tape : Tape, optional

@@ -19,7 +19,7 @@ def min_gru_forward(x, W_x, b, h_0=None, *, lengths=None, reverse=False, method=
     h_0 : ndarray or tensor of shape (B, H), optional
         Initial state, zeros when None.
     lengths : int array of shape (B,), optional
-        Valid steps of each row, 1 to ``T``. What stands in the padding changes nothing.
+        Valid steps of each row, 1 to ``T``. The values in the padding have no effect.
     reverse : bool
         Read each row's valid steps from the last to the first.
     method : {"auto", "loop", "chunked"}

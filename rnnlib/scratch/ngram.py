@@ -98,7 +98,7 @@ class NGram:
         ----------
         ids : int array of shape (T,)
         context : sequence of int
-            What stood before ``ids``, oldest first.
+            What precedes ``ids``, oldest first.
 
         Returns
         -------
@@ -175,7 +175,7 @@ def stationary(P):
 
     .. math:: \pi P = \pi, \qquad \sum_i \pi_i = 1
 
-    A *left* eigenvector: the right one, :math:`P \mathbf 1 = \mathbf 1`, is constant for every chain and says nothing.
+    A *left* eigenvector: the right one, :math:`P \mathbf 1 = \mathbf 1`, is constant for every chain, so it carries no information.
 
     Parameters
     ----------
@@ -214,7 +214,7 @@ def stationary(P):
 
 
 def entropy_rate(P):
-    r"""Entropy of a Markov chain in bits per step: what the true model pays, and no model can pay less.
+    r"""Entropy of a Markov chain in bits per step: the cost of the true model, which no model can beat.
 
     .. math:: h = -\sum_i \pi_i \sum_j P_{ij} \log_2 P_{ij}, \qquad \pi P = \pi
 

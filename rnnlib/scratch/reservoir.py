@@ -50,7 +50,7 @@ class Reservoir:
     """
 
     def __init__(self, D, N, rho=0.9, leak=1.0, fan_in=10, seed=0, *, input_scale=1.0, bias_scale=0.2, dtype=np.float32):
-        from scipy.sparse import csr_array  # only who builds a reservoir waits for scipy
+        from scipy.sparse import csr_array  # imported only when a reservoir is built
 
         for name, value in (("D", D), ("N", N)):
             check_number(name, value, 1, integer=True)

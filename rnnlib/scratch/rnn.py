@@ -70,7 +70,7 @@ def rnn_forward(x, W_xh, W_hh, b_h, h_0=None, *, activation="tanh", lengths=None
         Initial state, zeros when None.
     activation : {"tanh", "relu"}
     lengths : int array of shape (B,), optional
-        Valid steps of each row, 1 to ``T``. What stands in the padding changes nothing.
+        Valid steps of each row, 1 to ``T``. The values in the padding have no effect.
     reverse : bool
         Read each row's valid steps from the last to the first; ``h_seq`` stays in the order of ``x``.
     tape : Tape, optional

@@ -1,4 +1,4 @@
-"""Figures of the course: arrays in, Axes out, and ``show`` with a text for who cannot see them.
+"""Figures of the course: arrays in, Axes out, and ``show`` with a text for readers who cannot see them.
 
 ``from rnnlib import viz`` is all a lesson needs: ``ax = viz.loss_curve(...)``, then ``viz.show(ax, alt="...")``.
 """

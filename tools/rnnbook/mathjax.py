@@ -20,7 +20,7 @@ def source():
     try:
         return Path(distribution("sphinx-mathjax-offline").locate_file("sphinx-mathjax-offline/static/mathjax"))
     except PackageNotFoundError:
-        raise ExtensionError("MathJax is missing: install the pinned environment (pip install -r requirements.txt)") from None
+        raise ExtensionError("MathJax is missing. Install the pinned environment: pip install -r requirements.txt") from None
 
 
 def copy_to(outdir):
