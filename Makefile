@@ -7,7 +7,7 @@ PORT ?= 8000
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book pdf serve test lint mutants claims kills bench picture lab release collect grade feedback export report similar solutions clean
+.PHONY: help setup book pdf serve test lint mutants claims kills bench picture notebooks lab release collect grade feedback export report similar solutions clean
 
 help:  ## List all commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -50,6 +50,9 @@ picture: book  ## Draw the picture of a lesson that the README shows (needs Chro
 
 # Labs: N=2 or LAB=lab02_rnn chooses the lab, FLAGS passes options. labs/README.md explains what each step reads and writes.
 WHICH = $(if $(or $(LAB),$(N)),--lab $(or $(LAB),$(N))) $(FLAGS)
+
+notebooks: $(ENVIRONMENT)  ## Open the lessons in JupyterLab; what you change in notebooks/ stays yours
+	@$(PY) -m tools.notebooks --open
 
 lab: $(ENVIRONMENT)  ## Open a lab as students see it (N=2)
 	@$(PY) -m labs.grading open $(WHICH)

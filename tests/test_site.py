@@ -17,6 +17,7 @@ import site_text
 from rnnlib.scratch.linear import one_hot
 from rnnlib.scratch.rnn import rnn_forward
 from tools import lessons
+from tools.notebooks import notebook_of
 from tools.rnnbook import icons, mathjax, polish, scripts
 from tools.serve import server
 
@@ -70,12 +71,12 @@ def test_page_is_light(name):
 
 @needs_site
 @pytest.mark.parametrize("name", LESSONS)
-def test_lesson_opens_on_binder_at_its_own_source(name):
+def test_lesson_opens_on_binder_as_its_own_notebook(name):
     source = name.removesuffix(".html") + ".md"
     launch = [
         attributes["href"] for tag, attributes in site_text.tags(built(name)) if tag == "a" and "mybinder" in attributes.get("href", "")
     ]
-    assert launch and all(link.endswith(f"?urlpath=lab/tree/{source}") for link in launch)
+    assert launch and all(link.endswith(f"?urlpath=lab/tree/{notebook_of(source).as_posix()}") for link in launch)
     assert (ROOT / source).is_file()
 
 

@@ -12,7 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import yaml
-from jupyter_cache.readers import get_reader
 
 READER = {"name": "myst_nb_md", "type": "plugin"}
 PACKAGE = "rnnlib"
@@ -44,6 +43,8 @@ def lessons(root):
 
 @functools.cache
 def _reader():
+    from jupyter_cache.readers import get_reader  # not on Binder, where the list of lessons is read all the same
+
     return get_reader(READER)
 
 

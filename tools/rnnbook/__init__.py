@@ -3,18 +3,20 @@
 ``scripts``   which scripts a page loads, and when
 ``mathjax``   our own copy of MathJax, only on pages with formulas
 ``markup``    small repairs of the theme's HTML
+``launch``    where the rocket leads
 ``icons``     the icon fonts cut down to the icons in use
 ``claims``    directives that show what was measured over several seeds
 ``writer``    a trained network that writes in the page
 ``index``     the index, from the words of the glossary
 """
 
-from tools.rnnbook import claims, icons, index, markup, mathjax, scripts, writer
+from tools.rnnbook import claims, icons, index, launch, markup, mathjax, scripts, writer
 
 PAGE_STEPS = (
     scripts.drop_unused,
     scripts.defer,
     mathjax.only_where_needed,
+    launch.to_notebook,
     markup.name_parts,
     markup.plain_roles,
     markup.reach_scrollable,
