@@ -7,7 +7,7 @@ PORT ?= 8000
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book pdf serve test lint mutants claims kills bench picture notebooks lab release collect grade feedback export report similar solutions clean
+.PHONY: $(shell sed -n 's/^\([a-z]*\):.*\#\# .*/\1/p' Makefile)
 
 help:  ## List all commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -20,13 +20,16 @@ $(ENVIRONMENT): requirements.txt pyproject.toml
 book: $(ENVIRONMENT)  ## Run the lessons that changed and build the site
 	@$(PY) -m tools.build $(if $(JOBS),--jobs $(JOBS))
 
+offline: $(ENVIRONMENT)  ## Build the book without the data files, into _build/offline
+	@$(PY) -m tools.build --offline $(if $(JOBS),--jobs $(JOBS))
+
 pdf: book  ## Build the book as one PDF (needs xelatex and latexmk)
 	@$(PY) -m tools.pdf
 
 serve: $(ENVIRONMENT)  ## Serve the built book at http://localhost:8000 (PORT=8001 for another port)
 	@$(PY) -m tools.serve --port $(PORT)
 
-test: lint book  ## Check everything: style, import rules, the book, all tests
+test: lint book offline  ## Check everything: style, import rules, the book with and without data files, all tests
 	$(PY) -m pytest -n $(or $(JOBS),2) --dist loadfile
 
 lint: $(ENVIRONMENT)  ## Check style and import rules only

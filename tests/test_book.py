@@ -6,6 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from rnnlib.data.fetch import prefetch
 from tools import build, execute, lessons, website
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,9 +46,9 @@ def run(book, monkeypatch):
 
     def go(**options):
         said, sites = [], []
-        monkeypatch.setattr(website, "build", lambda root, outputs: sites.append(outputs) or True)
+        monkeypatch.setattr(website, "build", lambda root, target, outputs: sites.append(target) or True)
         status = build.build(book, say=said.append, **options)
-        return status, "\n".join(said), bool(sites)
+        return status, "\n".join(said), sites[0] if sites else None
 
     return go
 
@@ -67,48 +68,36 @@ def quick(monkeypatch):
 # --- what a lesson depends on -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("source", "package", "names"),
-    [
-        ("import rnnlib.viz as v", "", {"rnnlib.viz"}),
-        ("from rnnlib import viz", "", {"rnnlib", "rnnlib.viz"}),
-        ("def f():\n    from rnnlib.nn import LSTM", "", {"rnnlib.nn", "rnnlib.nn.LSTM"}),
-        ("from . import b", "rnnlib.scratch", {"rnnlib.scratch", "rnnlib.scratch.b"}),
-        ("from ..arrays import empty", "rnnlib.scratch", {"rnnlib.arrays", "rnnlib.arrays.empty"}),
-        ("import numpy, os", "", set()),
-    ],
-)
-def test_imports_are_found_wherever_they_stand(source, package, names):
-    assert lessons.imported(source, package) == names
-
-
-def test_closure_follows_imports_and_takes_the_files_beside_a_package(book):
-    write(book, "rnnlib/viz/__init__.py", "from rnnlib.c import value\n")
-    write(book, "rnnlib/viz/style.mplstyle", "")
-
-    def names(source):
-        return [path.relative_to(book / "rnnlib").as_posix() for path in lessons.closure(source, book)]
-
-    assert names("from rnnlib.a import value") == ["__init__.py", "a.py", "b.py"]
-    assert names("from rnnlib import viz") == ["__init__.py", "c.py", "viz/__init__.py", "viz/style.mplstyle"]
-    assert names("import numpy") == []
-    write(book, "rnnlib/viz/__init__.py", "import importlib\nimportlib.import_module('rnnlib.viz.' + 'late')\n")
-    write(book, "rnnlib/viz/late.py", "")
-    assert "viz/late.py" in names("from rnnlib import viz")
-
-
-def test_digest_changes_with_what_a_lesson_imports_and_with_nothing_else(book):
+def test_digest_changes_with_what_a_lesson_reaches_and_with_nothing_else(book):
     page = book / "chapters/one.md"
     before = lessons.digest(page, book)
     write(book, "rnnlib/c.py", "value = 3\n")
+    write(book, "rnnlib/b.py", "# a comment\nvalue = 1\nother = 2\n")
     assert lessons.digest(page, book) == before
     write(book, "rnnlib/b.py", "value = 3\n")
     assert lessons.digest(page, book) != before
 
 
+def test_a_comment_counts_where_the_page_shows_it(book):
+    write(book, "rnnlib/book.py", "def source_of(f):\n    pass\n")
+    write(book, "rnnlib/b.py", 'def value():\n    """Say one."""\n    return 1  # one\n')
+    code = "from rnnlib.book import source_of\nfrom rnnlib.a import value\nsource_of(value)"
+    page = write(book, "chapters/one.md", FRONT + "# One\n\n" + cell(code))
+    before = lessons.digest(page, book)
+    write(book, "rnnlib/b.py", 'def value():\n    """Say 1."""\n    return 1  # one\n')
+    assert lessons.digest(page, book) == before, "a docstring is not shown"
+    write(book, "rnnlib/b.py", 'def value():\n    """Say 1."""\n    return 1  # 1\n')
+    assert lessons.digest(page, book) != before
+
+
 def test_every_lesson_of_this_book_depends_on_the_library():
     for page in lessons.lessons(ROOT):
-        assert lessons.closure("\n".join(lessons.code_cells(page)), ROOT), page
+        assert lessons.reach(page, ROOT).reached, page
+
+
+def test_a_lesson_that_loads_a_corpus_uses_data_files_and_one_on_a_toy_task_does_not():
+    assert lessons.uses_data_files(ROOT / "chapters/01_sequences/ngrams.md", ROOT)
+    assert not lessons.uses_data_files(ROOT / "chapters/05_lstm/adding.md", ROOT)
 
 
 # --- running ------------------------------------------------------------------------------------------------------------------
@@ -116,7 +105,7 @@ def test_every_lesson_of_this_book_depends_on_the_library():
 
 def test_only_what_changed_runs_again(book, run):
     status, said, site = run()
-    assert (status, site) == (0, True)
+    assert (status, site) == (0, book)
     assert "2 lessons, 2 to run" in said and said.count("  run") == 2
     status, said, _ = run()
     assert status == 0 and "2 lessons, 0 to run" in said and said.count("cached") == 2
@@ -130,14 +119,14 @@ def test_only_what_changed_runs_again(book, run):
 
     write(book, "rnnlib/b.py", "value = 1 / 0\n")
     status, said, site = run()
-    assert (status, site) == (1, False)
+    assert (status, site) == (1, None)
     assert "one failed (chapters/one.md)" in said and said.rstrip().endswith("ZeroDivisionError: division by zero")
     assert "two" in said, "the lessons that ran through are still in the table"
 
     status, said, site = run(only=["chapters/nowhere.md"])
     assert status == 2 and "nowhere.md" in said
     status, said, site = run(only=[book / "chapters/two.md"])
-    assert (status, site) == (0, False) and "1 lessons, 0 to run" in said
+    assert (status, site) == (0, None) and "1 lessons, 0 to run" in said
 
 
 def test_a_page_with_synthetic_data_runs_again_once_the_real_data_are_there(book, run, quick, monkeypatch):
@@ -150,6 +139,21 @@ def test_a_page_with_synthetic_data_runs_again_once_the_real_data_are_there(book
     assert "1 to run" in said and "ran two" in said
 
 
+def test_the_offline_book_runs_only_lessons_that_use_data_files(book, run, quick, monkeypatch):
+    assert "2 to run" in run()[1]
+    monkeypatch.setattr(lessons, "uses_data_files", lambda page, root: page.stem == "two")
+    status, said, target = run(offline=True)
+    assert (status, target) == (0, book / "_build/offline") and "2 lessons, 1 to run" in said and "ran two" in said
+    assert "0 to run" in run(offline=True)[1] and "0 to run" in run()[1], "each book keeps its own outputs"
+
+
+def test_the_offline_book_sees_no_data_file(monkeypatch):
+    for name in ("RNNLIB_DATA", "RNNLIB_OFFLINE", "RNNLIB_CACHE"):
+        monkeypatch.setenv(name, str(ROOT))
+    build.without_data_files()
+    assert {origin for _, origin, _ in prefetch()} == {"missing"}
+
+
 def test_a_page_that_is_edited_while_it_runs_does_not_reach_the_site(book, run, quick, monkeypatch):
     run_lessons = execute.run_lessons
 
@@ -159,7 +163,7 @@ def test_a_page_that_is_edited_while_it_runs_does_not_reach_the_site(book, run, 
 
     monkeypatch.setattr(execute, "run_lessons", edited_meanwhile)
     status, said, site = run()
-    assert (status, site) == (1, False) and "Changed while the lessons ran: two" in said
+    assert (status, site) == (1, None) and "Changed while the lessons ran: two" in said
 
 
 def test_a_page_that_toc_lists_must_exist(book, run):
@@ -184,10 +188,10 @@ def test_a_lesson_is_measured_and_bounded(book):
     assert build.over_bounds("two", {"cpu_seconds": 59.0, "mib": 1000.0}) == []
 
 
-def test_a_costly_lesson_fails_the_build(run, quick, monkeypatch):
+def test_a_costly_lesson_fails_the_build(book, run, quick, monkeypatch):
     monkeypatch.setattr(build, "MAX_MIB", 1.0)
     status, said, site = run()
-    assert (status, site) == (1, True)
+    assert (status, site) == (1, book)
     assert "Too costly: one" in said
 
 
@@ -197,13 +201,14 @@ def test_a_kernel_that_dies_is_named(book):
     assert "The kernel died" in done["error"]
 
 
-def test_a_wrong_data_file_stops_the_build_with_its_name(book, tmp_path, monkeypatch):
-    folder = tmp_path / "data"
-    write(folder, "alice.txt", "not Alice")
-    monkeypatch.setenv("RNNLIB_DATA", str(folder))
+def test_a_wrong_data_file_is_named_before_lessons_run_without_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("RNNLIB_DATA", str(tmp_path))
+    monkeypatch.setenv("RNNLIB_CACHE", str(tmp_path / "none"))
+    monkeypatch.setenv("RNNLIB_OFFLINE", "1")
+    write(tmp_path, "alice.txt", "not Alice")
     said = []
-    assert build.build(book, say=said.append) == 1
-    assert "alice.txt" in said[-1] and "SHA-256" in said[-1]
+    assert "alice.txt" in build.corpora(said.append)
+    assert "the one in RNNLIB_DATA is not the right file (expected SHA-256" in "\n".join(said)
 
 
 # --- the site -----------------------------------------------------------------------------------------------------------------
@@ -218,11 +223,11 @@ def test_site_is_strict_each_time_and_left_alone_when_nothing_changed(book):
         write(book, f"chapters/{name}.md", f"(lesson-{name})=\n# {name}\n\n$x^2$ [](#nowhere)\n")
     for _ in range(2):  # a second build must not take the warnings of the first for settled
         with pytest.raises(RuntimeError, match="nowhere"):
-            website.build(book, [])
+            website.build(book, book, [])
     for name in ("one", "two"):
         write(book, f"chapters/{name}.md", f"(lesson-{name})=\n# {name}\n\n$x^2$\n")
-    assert website.build(book, []) is True
-    assert website.build(book, []) is False
+    assert website.build(book, book, []) is True
+    assert website.build(book, book, []) is False
     assert "mathjax" in (book / "_build/html/chapters/one.html").read_text()
 
     before = website.fingerprint(book, [])

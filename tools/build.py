@@ -1,7 +1,8 @@
 """Build the book: run the lessons that changed, in parallel, then build the site, and report what each lesson cost.
 
-python -m tools.build                              the whole book
+python -m tools.build                              the whole book, in _build/html
 python -m tools.build chapters/05_lstm/gates.md    only these lessons, no site
+python -m tools.build --offline                    the book without the data files, in _build/offline/_build/html
 """
 
 import argparse
@@ -15,7 +16,7 @@ from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 
 from rnnlib.data.corpora import STAND_IN
-from rnnlib.data.fetch import prefetch
+from rnnlib.data.fetch import manifest, prefetch
 from tools import execute, lessons, website
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,6 +45,23 @@ def corpora(say):
         say("\n".join(f"  {reason}" for reason in dict.fromkeys(missing.values())))
         say("Lessons that need them run on synthetic data and say so on the page. RNNLIB_DATA can name a folder that has them.")
     return sorted(missing)
+
+
+def without_data_files():
+    """Set the environment as on a machine that has no data file and no network."""
+    os.environ.pop("RNNLIB_DATA", None)
+    os.environ |= {"RNNLIB_OFFLINE": "1", "RNNLIB_CACHE": str(ROOT / "_build" / "offline" / "no-data")}
+
+
+def take_over(cache, other, pages, root):
+    """Copy from another cache the outputs that are the same without data files: of lessons that use none, or that ran without any."""
+    for page in pages:
+        record = cached(other, page)
+        if record is None or cached(cache, page) is not None:
+            continue
+        if len(record.data["missing"]) == len(manifest()) or not lessons.uses_data_files(page, root):
+            notebook = other.get_cache_bundle(record.pk).nb
+            cache.cache_notebook_bundle(CacheBundleIn(notebook, str(page), data=record.data), check_validity=False, overwrite=True)
 
 
 def out_of_date(cache, pages, root, missing):
@@ -105,7 +123,7 @@ def over_bounds(name, data):
     return complaints
 
 
-def build(root=ROOT, only=(), workers=None, say=print):
+def build(root=ROOT, only=(), workers=None, offline=False, say=print):
     """Run what must run and build the site; return the exit status.
 
     Parameters
@@ -116,6 +134,9 @@ def build(root=ROOT, only=(), workers=None, say=print):
         Run these lessons and build no site. Empty: all lessons and the site.
     workers : int, optional
         Lessons at a time; as many as there are processors by default.
+    offline : bool
+        Build into ``_build/offline``, with outputs of its own for the lessons that use data files. Call
+        `without_data_files` first.
     say : callable
         Takes each line of the report.
     """
@@ -128,7 +149,10 @@ def build(root=ROOT, only=(), workers=None, say=print):
         say(f"Lessons: expected pages with code that _toc.yml lists, got {', '.join(unknown)}")
         return 2
     start = time.perf_counter()
-    cache = get_cache(root / "_build" / ".jupyter_cache")
+    target = root / "_build" / "offline" if offline else root
+    cache = get_cache(target / "_build" / ".jupyter_cache")
+    if offline:
+        take_over(cache, get_cache(root / "_build" / ".jupyter_cache"), pages, root)
     try:
         todo = out_of_date(cache, pages, root, corpora(say))
     except ValueError as error:  # RNNLIB_DATA is not a folder
@@ -148,7 +172,7 @@ def build(root=ROOT, only=(), workers=None, say=print):
     if changed := [lessons.title(page, root) for page in pages if page not in records]:
         say(f"Changed while the lessons ran: {', '.join(changed)}. Run the command again.")
         return 1
-    if not only and not site(root, records, say):
+    if not only and not site(root, target, records, say):
         return 1
     for complaint in complaints:
         say(f"Too costly: {complaint}")
@@ -167,16 +191,18 @@ def report(records, ran, root, say):
     return complaints
 
 
-def site(root, records, say):
+def site(root, target, records, say):
     """Build the site and report where it is, or what went wrong; return whether it was built."""
     start = time.perf_counter()
     try:
-        built = website.build(root, [[record.hashkey, record.data["digest"], str(record.created)] for record in records.values()])
+        built = website.build(root, target, [[record.hashkey, record.data["digest"], str(record.created)] for record in records.values()])
     except RuntimeError as error:
         say(f"\n{error}\n\nThe site was not built. Fix the errors and warnings above, then run the command again.")
         return False
     say(f"site: {time.perf_counter() - start:.1f} s" if built else "site: nothing changed since it was built")
-    say(f"\nThe book is in {os.path.relpath(root / '_build' / 'html')}.\nTo read it, run make serve and open http://localhost:8000")
+    say(f"\nThe book is in {os.path.relpath(target / '_build' / 'html')}.")
+    if target == root:
+        say("To read it, run make serve and open http://localhost:8000")
     return True
 
 
@@ -185,8 +211,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("only", nargs="*", help="run only these lessons, without building the site")
     parser.add_argument("--jobs", type=int, default=None, help="number of lessons to run at once (default: one per processor)")
+    parser.add_argument("--offline", action="store_true", help="build without the data files and the network, into _build/offline")
     arguments = parser.parse_args()
-    return build(only=arguments.only, workers=arguments.jobs, say=lambda text: print(text, flush=True))
+    if arguments.offline:
+        without_data_files()
+    return build(only=arguments.only, workers=arguments.jobs, offline=arguments.offline, say=lambda text: print(text, flush=True))
 
 
 if __name__ == "__main__":

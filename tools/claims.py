@@ -9,6 +9,7 @@ The lesson itself is the experiment: it is run once for each seed, its asserts o
 """
 
 import argparse
+import ast
 import contextlib
 import datetime
 import hashlib
@@ -26,12 +27,14 @@ from pathlib import Path
 from statistics import fmean
 
 from tools import lessons
+from tools.bare import bare, joined
 from tools.build import processors
 from tools.execute import environment
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = re.compile(r"^seed = 0$", re.MULTILINE)
-NOT_NUMBERS = ("rnnlib/viz/", "rnnlib/book.py")  # what draws a lesson cannot change its numbers
+NOT_NUMBERS = ("rnnlib.viz", "rnnlib.book", "rnnlib.data.fetch")
+SHOWING = ("viz", "source_of", "note", "print")  # what a lesson calls only to show something
 
 
 def read(root=ROOT):
@@ -51,14 +54,26 @@ def stored(name, root=ROOT):
 
 
 def code_hash(page, root=ROOT):
-    """SHA-256 over the lesson's cells and the modules under them that can change a number."""
-    cells = lessons.code_cells(page)
-    digest = hashlib.sha256("\n".join(cells).encode())
-    for file in lessons.closure("\n".join(cells), root):
-        name = file.relative_to(root).as_posix()
-        if not name.startswith(NOT_NUMBERS):
-            digest.update(name.encode() + b"\0" + file.read_bytes())
+    """SHA-256 over the code that can change a number of the lesson: its cells and what they reach in the library.
+
+    What draws, shows or checks a result cannot change it, nor can the download of a file whose checksum is known.
+    """
+    reached = lessons.reach(page, root)
+    digest = hashlib.sha256("\0".join(map(_numbers, lessons.code_cells(page))).encode())
+    for name, text in reached.texts(keep_checks=False, leave_out=NOT_NUMBERS):
+        digest.update(name.encode() + b"\0" + text.encode() + b"\0")
     return digest.hexdigest()
+
+
+def _numbers(cell):
+    """A cell without comments, asserts and the calls that only show something."""
+    lines = bare(cell, keep_checks=False)
+    for node in ast.parse(cell).body:
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            calls = [inner for inner in ast.walk(node) if isinstance(inner, ast.Call)]
+            if len(calls) == 1 and ast.unparse(node.value.func).partition(".")[0] in SHOWING:
+                lines[node.lineno - 1 : node.end_lineno] = [""] * (node.end_lineno - node.lineno + 1)
+    return joined(lines)
 
 
 def _names(values):

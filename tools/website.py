@@ -25,8 +25,8 @@ def fingerprint(root, outputs):
     return hashed.hexdigest()
 
 
-def build(root, outputs):
-    """Build ``_build/html`` and return True if that was needed.
+def build(root, target, outputs):
+    """Build ``_build/html`` below ``target`` and return True if that was needed.
 
     A site is always built whole: in a partial build the warnings of untouched pages are not seen again, and their side bars
     keep old titles. The costly part, the lessons' outputs, comes from the cache either way.
@@ -36,15 +36,15 @@ def build(root, outputs):
     RuntimeError
         The build gave an error or a warning; the text is what Sphinx said.
     """
-    stamp, html = root / "_build" / "site.stamp", root / "_build" / "html"
+    stamp, html = target / "_build" / "site.stamp", target / "_build" / "html"
     wanted = fingerprint(root, outputs)
     if stamp.is_file() and stamp.read_text() == wanted and (html / "index.html").is_file():
         return False
     stamp.unlink(missing_ok=True)
-    for folder in (html, root / "_build" / ".doctrees"):
+    for folder in (html, target / "_build" / ".doctrees"):
         shutil.rmtree(folder, ignore_errors=True)
     done = subprocess.run(
-        [*JUPYTER_BOOK, "build", root, *STRICT, "-q"],
+        [*JUPYTER_BOOK, "build", root, "--path-output", target, *STRICT, "-q"],
         cwd=Path(__file__).resolve().parent.parent,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
