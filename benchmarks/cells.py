@@ -241,7 +241,9 @@ def main():
             cells = (f"{rows[case]['ratios'][name]:13.2f}" if name in makers else f"{'—':>13}" for name in names if name != "ours")
             print(f"{case:<24}{rows[case]['ms']:12.3f}" + "".join(cells), flush=True)
     if args.json:
-        args.json.write_text(json.dumps({"doc": __doc__, "machine": machine("numpy", "torch"), "rounds": rounds, "rows": rows}, indent=1))
+        args.json.write_text(
+            json.dumps({"doc": __doc__, "machine": machine("numpy", "torch"), "rounds": rounds, "rows": rows}, indent=1), encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

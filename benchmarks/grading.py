@@ -17,6 +17,8 @@ import sys
 import tempfile
 import time
 
+import joblib
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
@@ -28,7 +30,7 @@ def run(*words, cwd=ROOT):
     """Seconds that a program took; an error ends the benchmark with what it said."""
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore", "OMP_NUM_THREADS": "1"}
     start = time.perf_counter()
-    done = subprocess.run([sys.executable, "-m", *map(str, words)], cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-m", *map(str, words)], cwd=cwd, env=env, capture_output=True, encoding="utf-8", check=False)
     if done.returncode:
         sys.exit(done.stdout + done.stderr)
     return time.perf_counter() - start
@@ -52,7 +54,7 @@ def marks(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--submissions", type=int, default=12)
-    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    parser.add_argument("--workers", type=int, default=joblib.cpu_count())
     parser.add_argument("--store", action="store_true", help="write tests/proofs/speed.json")
     options = parser.parse_args()
     n, workers = options.submissions, options.workers

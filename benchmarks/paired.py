@@ -21,7 +21,9 @@ def machine(*libraries):
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        model = next((line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")), model)
+        model = next(
+            (line.split(":")[1].strip() for line in info.read_text(encoding="utf-8").splitlines() if line.startswith("model name")), model
+        )
     versions = [f"{name} {importlib.import_module(name).__version__}" for name in libraries]
     return ", ".join([model, f"Python {platform.python_version()}", *versions])
 

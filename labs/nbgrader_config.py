@@ -3,6 +3,7 @@
 import os
 import pathlib
 import sys
+import sysconfig
 
 c = get_config()  # noqa: F821  given by nbgrader
 
@@ -13,11 +14,11 @@ COURSE = pathlib.Path.cwd()
 sys.path.insert(0, str(LABS.parent))
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(LABS.parent), os.environ.get("PYTHONPATH")]))
 # nbgrader makes its database with the program alembic, which lies beside this Python even where that is not on the PATH.
-os.environ["PATH"] = os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ.get("PATH", "")])
+os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
 # The key that every student's numbers are drawn from: the same at a re-grade.
 key = COURSE / "work" / "grading.key"
 if key.exists():
-    os.environ["GRADING_KEY"] = key.read_text().strip()
+    os.environ["GRADING_KEY"] = key.read_text(encoding="ascii").strip()
 
 c.CourseDirectory.course_id = "rnn"
 c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc*", "__pycache__", ".pytest_cache", "*.original"]

@@ -82,7 +82,7 @@ def coin(tmp_path_factory):
     """A book of one lesson whose number is half its seed, measured over three seeds."""
     root = tmp_path_factory.mktemp("coin")
     (root / "chapters").mkdir()
-    (root / "chapters" / "coin.md").write_text(LESSON)
+    (root / "chapters" / "coin.md").write_text(LESSON, encoding="utf-8")
     said = []
     with ThreadPoolExecutor(2) as pool:
         table = {"lesson": "chapters/coin.md", "seeds": 3, "claims": {"a": CLAIM, "b": CLAIM | {"over": 2}}}
@@ -115,12 +115,12 @@ def test_the_hash_follows_the_cells_and_not_the_prose(coin):
     page = root / "chapters" / "coin.md"
     known = claims.stored("coin", root)["code"]
     try:
-        page.write_text(LESSON.replace("# Coin", "# Coins"))
+        page.write_text(LESSON.replace("# Coin", "# Coins"), encoding="utf-8")
         assert claims.code_hash(page, root) == known
-        page.write_text(LESSON.replace("seed / 2", "seed / 3"))
+        page.write_text(LESSON.replace("seed / 2", "seed / 3"), encoding="utf-8")
         assert claims.code_hash(page, root) != known
     finally:
-        page.write_text(LESSON)
+        page.write_text(LESSON, encoding="utf-8")
 
 
 # --- the directives, through a strict Sphinx build ----------------------------------------------------------------------------
@@ -153,14 +153,14 @@ def test_the_page_shows_the_spread_or_the_build_stops(coin, tmp_path, monkeypatc
     from sphinx.errors import SphinxError
 
     (tmp_path / "chapters").mkdir()
-    (tmp_path / "chapters" / "coin.md").write_text(page)
-    (tmp_path / "_toc.yml").write_text("root: chapters/coin\n")
-    (tmp_path / "conf.py").write_text(CONF)
-    (tmp_path / "claims_only.py").write_text("from tools.rnnbook.claims import setup\n")
+    (tmp_path / "chapters" / "coin.md").write_text(page, encoding="utf-8")
+    (tmp_path / "_toc.yml").write_text("root: chapters/coin\n", encoding="utf-8")
+    (tmp_path / "conf.py").write_text(CONF, encoding="utf-8")
+    (tmp_path / "claims_only.py").write_text("from tools.rnnbook.claims import setup\n", encoding="utf-8")
     (tmp_path / "claims/results").mkdir(parents=True)
-    (tmp_path / "claims/coin.toml").write_text(TOML.format(holds=holds))
+    (tmp_path / "claims/coin.toml").write_text(TOML.format(holds=holds), encoding="utf-8")
     if with_result:
-        claims.result_file("coin", tmp_path).write_text(claims.result_file("coin", coin[0]).read_text())
+        claims.result_file("coin", tmp_path).write_text(claims.result_file("coin", coin[0]).read_text(encoding="utf-8"), encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     said = io.StringIO()
     app = Sphinx(tmp_path, tmp_path, tmp_path / "out", tmp_path / "tree", "html", status=None, warning=said)
@@ -172,7 +172,7 @@ def test_the_page_shows_the_spread_or_the_build_stops(coin, tmp_path, monkeypatc
         assert warning in said.getvalue()
         return
     assert said.getvalue() == ""
-    html = re.sub(r"<[^>]+>", " ", (tmp_path / "out/chapters/coin.html").read_text())
+    html = re.sub(r"<[^>]+>", " ", (tmp_path / "out/chapters/coin.html").read_text(encoding="utf-8"))
     words = " ".join(html.split())
     assert "A coin is small. over 3 seeds mean least most value 0.5 0 1 Held by 3 of 3 seeds" in words
     assert "The code has changed since" in words, "the page of this test has other cells than the lesson that was run"

@@ -222,7 +222,7 @@ def test_prefetch_names_every_file(server):
 
 
 def test_a_cache_that_cannot_be_written_still_gives_a_text(tmp_path, monkeypatch, server):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     monkeypatch.setenv("RNNLIB_CACHE", str(tmp_path / "file" / "cache"))
     assert data.alice().origin == "download"
     (server.root / "alice.txt").unlink()
@@ -276,7 +276,7 @@ def test_the_note_is_displayed_only_for_synthetic_data(monkeypatch):
 
 def test_importing_data_is_light():
     code = "import sys, rnnlib.data; print([m for m in ('torch', 'matplotlib', 'pooch', 'requests', 'IPython') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True).stdout.strip() == "[]"
 
 
 # --- vocabulary, batches, splits

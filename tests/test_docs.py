@@ -89,7 +89,7 @@ def test_checker_finds_a_poor_docstring():
 def test_light_parts_load_neither_torch_nor_matplotlib():
     light = [name for name in docs.modules() if name.startswith(("rnnlib.scratch", "rnnlib.data", "rnnlib.gradcheck", "rnnlib.arrays"))]
     code = f"import sys, {', '.join(light)}; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, encoding="utf-8", check=True)
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     assert "numpy" in loaded
     assert loaded & {"torch", "matplotlib", "IPython", "pandas", "requests"} == set()
@@ -112,7 +112,7 @@ def test_library_knows_no_chapter_lab_or_test():
 def contracts(folder):
     """Run import-linter on a checkout."""
     linter = Path(sys.executable).with_name("lint-imports")
-    done = subprocess.run([linter, "--no-cache"], cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run([linter, "--no-cache"], cwd=folder, capture_output=True, encoding="utf-8", check=False)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -124,7 +124,7 @@ def test_import_contracts_hold():
 def test_import_contracts_find_a_planted_import(tmp_path):
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     shutil.copytree(ROOT / "rnnlib", tmp_path / "rnnlib", ignore=shutil.ignore_patterns("__pycache__"))
-    with open(tmp_path / "rnnlib/scratch/rnn.py", "a") as file:
+    with open(tmp_path / "rnnlib/scratch/rnn.py", "a", encoding="utf-8") as file:
         file.write("\nimport torch\n")
     status, said = contracts(tmp_path)
     assert status != 0 and "rnnlib.scratch.rnn -> torch" in said, said

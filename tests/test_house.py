@@ -26,7 +26,7 @@ def tracked():
     """Paths of all files that git knows; a copy without git is not judged by its generated files."""
     if not (ROOT / ".git").exists():
         pytest.skip("not a git checkout")
-    done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True)
     return [ROOT / name for name in done.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
@@ -317,7 +317,7 @@ def subject_faults(subject):
 def test_subjects_of_commits():
     tracked()  # skips without git
     log = ["git", "log", "--no-merges", "--format=%s", f"{BEFORE_SUBJECTS}..HEAD"]
-    done = subprocess.run(log, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(log, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
     if done.returncode:
         pytest.skip("this clone does not have the older history")
     assert {subject: faults for subject in done.stdout.splitlines() if (faults := subject_faults(subject))} == {}, "git commit --amend"
@@ -362,7 +362,7 @@ def make(folder, *words, path=None, **variables):
     """Run make in ``folder``; with ``path``, programs are found there only."""
     environment = {**os.environ, **variables} | ({"PATH": str(path)} if path else {})
     environment.pop("MAKEFLAGS", None)
-    done = subprocess.run([shutil.which("make"), *words], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run([shutil.which("make"), *words], cwd=folder, env=environment, capture_output=True, encoding="utf-8", check=False)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -379,7 +379,7 @@ def bare(tmp_path):
 
 def program(folder, name, text):
     """A small shell program."""
-    (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+    (folder / name).write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
     (folder / name).chmod(0o755)
 
 

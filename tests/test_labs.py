@@ -21,7 +21,7 @@ MODEL, UNTOUCHED, WRONG, NOT_JSON, EMPTY = "ada", "ben", "cleo", "dan", "eve"
 def run(*words, cwd=ROOT, ok=True):
     """Run ``python -m WORDS`` and return what it printed."""
     env = {**os.environ, "PYTHONWARNINGS": "ignore", "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-m", *map(str, words)], cwd=cwd, env=env, capture_output=True, text=True, timeout=600)
+    done = subprocess.run([sys.executable, "-m", *map(str, words)], cwd=cwd, env=env, capture_output=True, encoding="utf-8", timeout=600)
     said = done.stdout + done.stderr
     assert not ok or done.returncode == 0, said
     return said
@@ -42,8 +42,8 @@ def hand_in(archive, student, content):
 
 def solved(course, change=None):
     """The released notebook with the model solution, one answer changed."""
-    released = json.loads((course / "release" / LAB / f"{LAB}.ipynb").read_text())
-    full = answers(json.loads((course / "source" / LAB / f"{LAB}.ipynb").read_text()))
+    released = json.loads((course / "release" / LAB / f"{LAB}.ipynb").read_text(encoding="utf-8"))
+    full = answers(json.loads((course / "source" / LAB / f"{LAB}.ipynb").read_text(encoding="utf-8")))
     for grade_id, cell in answers(released).items():
         cell["source"] = text(full[grade_id]).replace("### BEGIN SOLUTION", "").replace("### END SOLUTION", "")
         if change and change[0] == grade_id:
@@ -61,13 +61,14 @@ def course(tmp_path_factory):
     archive = c / "downloaded" / LAB / "archive"
     archive.mkdir(parents=True)
     hand_in(archive, MODEL, solved(c))
-    hand_in(archive, UNTOUCHED, json.loads((c / "release" / LAB / f"{LAB}.ipynb").read_text()))
+    hand_in(archive, UNTOUCHED, json.loads((c / "release" / LAB / f"{LAB}.ipynb").read_text(encoding="utf-8")))
     hand_in(archive, WRONG, solved(c, ("temporal_affine", "dlogits.sum((0, 1))", "dlogits.mean((0, 1))")))
     hand_in(archive, NOT_JSON, "my homework, as promised")
     hand_in(archive, EMPTY, "")
     run("nbgrader", "zip_collect", LAB, cwd=c)
-    (c / "bare.log").write_text(run("nbgrader", "autograde", LAB, cwd=c, ok=False))  # the two broken ones make it complain
-    (c / "rest.log").write_text(run("labs.grading", "grade", "--lab", "2", "--course", c, "--quiet"))
+    said = run("nbgrader", "autograde", LAB, cwd=c, ok=False)  # the two broken ones make it complain
+    (c / "bare.log").write_text(said, encoding="utf-8")
+    (c / "rest.log").write_text(run("labs.grading", "grade", "--lab", "2", "--course", c, "--quiet"), encoding="utf-8")
     mark = "from labs.grading.course import Course; import sys; b = Course(sys.argv[1]).book(); "
     mark += f"b.find_grade('explain', '{LAB}', '{LAB}', '{MODEL}').manual_score = {BY_HAND}; b.db.commit(); b.close()"
     subprocess.run([sys.executable, "-W", "ignore", "-c", mark, c], cwd=ROOT, check=True)
@@ -77,8 +78,8 @@ def course(tmp_path_factory):
 
 
 def test_no_solution_and_no_hidden_test_is_released(course):
-    full = json.loads((course / "source" / LAB / f"{LAB}.ipynb").read_text())
-    released = (course / "release" / LAB / f"{LAB}.ipynb").read_text()
+    full = json.loads((course / "source" / LAB / f"{LAB}.ipynb").read_text(encoding="utf-8"))
+    released = (course / "release" / LAB / f"{LAB}.ipynb").read_text(encoding="utf-8")
     shown = "\n".join(text(c) for c in json.loads(released)["cells"])
     assert "BEGIN SOLUTION" not in released and "HIDDEN" not in released and "labs.grading" not in released
     pattern = r"(?s)### BEGIN (HIDDEN TESTS|SOLUTION)\n(.*?)### END \1"
@@ -92,7 +93,7 @@ def test_no_solution_and_no_hidden_test_is_released(course):
 
 
 def scores(course):
-    with open(course / "grades.csv") as file:
+    with open(course / "grades.csv", encoding="utf-8") as file:
         return {row["student_id"]: (float(row["score"]), float(row["max_score"])) for row in csv.DictReader(file)}
 
 
@@ -104,7 +105,7 @@ def test_model_answer_untouched_and_wrong_get_all_nothing_and_a_part(course):
 
 
 def test_a_file_that_is_not_a_notebook_costs_its_student_a_message_and_nobody_else_a_grade(course):
-    got, rest = scores(course), (course / "rest.log").read_text()
+    got, rest = scores(course), (course / "rest.log").read_text(encoding="utf-8")
     assert got[NOT_JSON] == got[EMPTY] == (0.0, POINTS) and set(got) == {MODEL, UNTOUCHED, WRONG, NOT_JSON, EMPTY}
     assert "not a notebook (it is not valid JSON)" in rest and "the submitted file is empty" in rest
     assert "not valid JSON" in page(course, NOT_JSON) and "file is empty" in page(course, EMPTY)
@@ -124,7 +125,7 @@ def test_locked_processes_give_the_same_marks_as_bare_nbgrader(course):
 
 
 def page(course, student):
-    return (course / "feedback" / student / LAB / f"{LAB}.html").read_text()
+    return (course / "feedback" / student / LAB / f"{LAB}.html").read_text(encoding="utf-8")
 
 
 def test_feedback_names_the_mistake_and_shows_no_hidden_test(course):
@@ -143,5 +144,5 @@ def test_a_student_can_validate_with_nothing_but_the_notebook(course, tmp_path):
     for function in ("rnn_step", "rnn_forward", "temporal_affine", "embedding_backward", "sample", "bidirectional"):
         assert f"AssertionError: {function}" in said
     assert "this function is not written yet" in said
-    (tmp_path / f"{LAB}.ipynb").write_text(json.dumps(solved(course)))
+    (tmp_path / f"{LAB}.ipynb").write_text(json.dumps(solved(course)), encoding="utf-8")
     assert "Success! Your notebook passes all the tests." in run("nbgrader", "validate", f"{LAB}.ipynb", cwd=tmp_path)

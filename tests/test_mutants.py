@@ -37,15 +37,16 @@ def test_the_stored_run_is_of_this_code():
 def test_the_runner_tells_the_seen_from_the_survivors(tmp_path, new, red):
     for folder in ("rnnlib", "tests"):
         (tmp_path / folder).mkdir()
-    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
-    (tmp_path / "rnnlib" / "__init__.py").write_text("def total(a, b):\n    return a + b\n")
+    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\n", encoding="utf-8")
+    (tmp_path / "rnnlib" / "__init__.py").write_text("def total(a, b):\n    return a + b\n", encoding="utf-8")
     (tmp_path / "tests" / "test_sum.py").write_text(
         "import rnnlib\n\ndef test_nothing():\n    assert rnnlib.total(0, 0) == 0\n\n"
-        "def test_two_and_three():\n    assert rnnlib.total(2, 3) == 5\n\ndef test_again():\n    assert rnnlib.total(1, 1) == 2\n"
+        "def test_two_and_three():\n    assert rnnlib.total(2, 3) == 5\n\ndef test_again():\n    assert rnnlib.total(1, 1) == 2\n",
+        encoding="utf-8",
     )
     fault = {"name": "minus", "file": "__init__.py", "old": "return a + b", "new": new, "tests": ["test_sum.py"]}
     text = run.planted(fault, tmp_path)
-    (tmp_path / "rnnlib" / "__init__.py").write_text(text)
+    (tmp_path / "rnnlib" / "__init__.py").write_text(text, encoding="utf-8")
     assert run.red_tests(tmp_path, ["tests/test_sum.py"]) == red
     with pytest.raises(ValueError, match=r"^minus: expected its old text once in rnnlib/__init__.py, found 0 times"):
         run.planted(fault | {"old": "return a * b"}, tmp_path)

@@ -27,7 +27,7 @@ def test_the_speed_of_grading_was_measured_on_a_class():
 def test_the_hash_sees_a_change_of_the_engine(tmp_path):
     for name in ("labs/grading/engine.py", "labs/lab02_rnn.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("one")
+        (tmp_path / name).write_text("one", encoding="utf-8")
     before = code_hash(tmp_path)
-    (tmp_path / "labs/grading/engine.py").write_text("two")
+    (tmp_path / "labs/grading/engine.py").write_text("two", encoding="utf-8")
     assert code_hash(tmp_path) != before

@@ -100,12 +100,13 @@ def test_checkers_find_planted_faults(tmp_path):
     page = tmp_path / "page.html"
     page.write_text(
         '<a href="gone.html">a</a><a href="other.html#nowhere">b</a><a href="other.html#here">c</a><a href="#me">d</a><p id="me">'
-        '<img src="a.png"><svg class="rnn-fig"></svg><script src="https://cdn.example/x.js"></script>'
+        '<img src="a.png"><svg class="rnn-fig"></svg><script src="https://cdn.example/x.js"></script>',
+        encoding="utf-8",
     )
-    (tmp_path / "other.html").write_text('<p id="here">')
+    (tmp_path / "other.html").write_text('<p id="here">', encoding="utf-8")
     assert site_text.link_faults(page, tmp_path) == ["a.png is not there", "gone.html is not there", "other.html#nowhere: no such place"]
-    assert len(site_text.picture_faults(page.read_text())) == 2
-    assert site_text.network_faults(page.read_text()) == ["it loads https://cdn.example/x.js"]
+    assert len(site_text.picture_faults(page.read_text(encoding="utf-8"))) == 2
+    assert site_text.network_faults(page.read_text(encoding="utf-8")) == ["it loads https://cdn.example/x.js"]
 
 
 # --- the extension ------------------------------------------------------------------------------------------------------------

@@ -124,7 +124,7 @@ def test_subplots_and_given_axes():
 
 def test_no_window_toolkit_and_no_torch_is_loaded():
     code = "import sys, rnnlib.viz as v; v.loss_curve([1., 2.]); print([m for m in ('torch', 'matplotlib.pyplot') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True).stdout.strip() == "[]"
 
 
 # --- what is drawn

@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import joblib
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 
@@ -101,11 +102,6 @@ def run(cache, todo, root, workers, say):
     return failed
 
 
-def processors():
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def table(rows):
     """The lessons as lines of text: name, seconds on the clock and of the processor, MiB, run or cached."""
     width = max((len(name) for name, *_ in rows), default=0)
@@ -158,7 +154,7 @@ def build(root=ROOT, only=(), workers=None, offline=False, say=print):
     except ValueError as error:  # RNNLIB_DATA is not a folder
         say(str(error))
         return 1
-    workers = min(workers or processors(), max(len(todo), 1))
+    workers = min(workers or joblib.cpu_count(), max(len(todo), 1))
     say(f"{len(pages)} lessons, {len(todo)} to run" + (f", {workers} at a time" if len(todo) > 1 else ""))
     failed = run(cache, todo, root, workers, say)
     records = {page: record for page in pages if (record := cached(cache, page)) is not None}

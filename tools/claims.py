@@ -26,9 +26,10 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean
 
+import joblib
+
 from tools import lessons
 from tools.bare import bare, joined
-from tools.build import processors
 from tools.execute import environment
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -145,10 +146,10 @@ def run_apart(page, seed, root):
     """`run_lesson` in a process of its own; a dict with ``seed``, ``seconds`` and ``values``."""
     start = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", "tools.claims", "--run", page, str(seed)],
+        [sys.executable, "-X", "utf8", "-m", "tools.claims", "--run", page, str(seed)],
         cwd=Path(__file__).resolve().parent.parent,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         env=environment(root),
         check=False,
     )
@@ -190,7 +191,7 @@ def main():
     if unknown := set(arguments.only) - set(tables):
         parser.error(f"lessons: expected some of {', '.join(tables)}, got {', '.join(sorted(unknown))}")
     failed = []
-    with ThreadPoolExecutor(arguments.jobs or processors()) as pool:
+    with ThreadPoolExecutor(arguments.jobs or joblib.cpu_count()) as pool:
         for name, table in tables.items():
             last = stored(name)
             fresh = last is not None and last["code"] == code_hash(ROOT / table["lesson"]) and len(last["runs"]) == table["seeds"]

@@ -6,9 +6,9 @@ A lesson has a process of its own, so that what that process's children used is 
 """
 
 import json
+import math
 import os
 import re
-import resource
 import subprocess
 import sys
 import tempfile
@@ -19,7 +19,6 @@ from pathlib import Path
 import nbformat
 
 CELL_SECONDS = 300  # a cell that hangs is stopped; what a lesson may cost is bounded in tools/build.py
-_RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes in one unit of ru_maxrss
 
 
 def run_here(notebook, folder):
@@ -28,7 +27,7 @@ def run_here(notebook, folder):
     Returns
     -------
     run : dict
-        ``seconds`` on the clock, ``cpu_seconds`` of the processor, ``mib`` the most memory that the kernel held,
+        ``seconds`` on the clock, ``cpu_seconds`` of the processor, ``mib`` the most memory that the kernel held (both nan on Windows),
         ``error`` the end of the traceback (empty if it ran through), ``notebook`` with its outputs.
     """
     from nbclient import NotebookClient
@@ -54,14 +53,24 @@ def run_here(notebook, folder):
         except DeadKernelError:
             log.seek(0)
             error = log.read().decode(errors="replace") + "\nThe kernel died, most likely because it ran out of memory."
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_seconds, mib = used_by_children()
     return {
         "seconds": time.perf_counter() - start,
-        "cpu_seconds": used.ru_utime + used.ru_stime,
-        "mib": used.ru_maxrss * _RSS_UNIT / 2**20,
+        "cpu_seconds": cpu_seconds,
+        "mib": mib,
         "error": error,
         "notebook": notebook,
     }
+
+
+def used_by_children():
+    """Processor seconds, and the most MiB, of this process's ended children. Windows does not tell: there both are nan."""
+    try:
+        import resource
+    except ModuleNotFoundError:
+        return math.nan, math.nan
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime, used.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 2**20
 
 
 def environment(root):
@@ -74,11 +83,11 @@ def environment(root):
 def run_apart(page, notebook, root):
     """Execute one lesson in a process of its own; the dict of `run_here` with the ``page`` added."""
     done = subprocess.run(
-        [sys.executable, "-m", "tools.execute", Path(page).parent],
+        [sys.executable, "-X", "utf8", "-m", "tools.execute", Path(page).parent],
         cwd=Path(__file__).resolve().parent.parent,
         input=nbformat.writes(notebook),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         env=environment(root),
         check=False,
     )

@@ -18,7 +18,7 @@ def main():
         print(f"The PDF needs {' and '.join(missing)}. On Debian or Ubuntu: sudo apt install {packages}", file=sys.stderr)
         return 1
     command = [*JUPYTER_BOOK, "build", ROOT, "--builder", "pdflatex", "-q"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
     pdf = ROOT / "_build" / "latex" / "rnn-course.pdf"
     if done.returncode or not pdf.is_file():
         print("\n".join((done.stdout + done.stderr).splitlines()[-40:]), file=sys.stderr)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 INPUTS = ("chapters", "claims", "tools/rnnbook", "_static", "_latex", "_config.yml", "_toc.yml", "requirements.txt")
 # The program jb, with what tools/__init__.py does for a quick start.
-JUPYTER_BOOK = (sys.executable, "-c", "import tools; from jupyter_book.cli.main import main; main()")
+JUPYTER_BOOK = (sys.executable, "-X", "utf8", "-c", "import tools; from jupyter_book.cli.main import main; main()")
 STRICT = ("-n", "-W", "--keep-going")
 
 
@@ -38,7 +38,7 @@ def build(root, target, outputs):
     """
     stamp, html = target / "_build" / "site.stamp", target / "_build" / "html"
     wanted = fingerprint(root, outputs)
-    if stamp.is_file() and stamp.read_text() == wanted and (html / "index.html").is_file():
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted and (html / "index.html").is_file():
         return False
     stamp.unlink(missing_ok=True)
     for folder in (html, target / "_build" / ".doctrees"):
@@ -48,10 +48,10 @@ def build(root, target, outputs):
         cwd=Path(__file__).resolve().parent.parent,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     if done.returncode:
         raise RuntimeError(done.stdout.strip())
-    stamp.write_text(wanted)
+    stamp.write_text(wanted, encoding="utf-8")
     return True

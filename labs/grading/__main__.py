@@ -1,13 +1,16 @@
 """``python -m labs.grading VERB --lab lab02_rnn``: the steps from a lab's source to its grades."""
 
 import argparse
+import errno
 import pathlib
+import shlex
+import shutil
 import sys
 import warnings
 
 from labs.grading import source
 from labs.grading.build import RoadError
-from labs.grading.course import Course
+from labs.grading.course import Course, for_nbgrader
 from labs.grading.sandbox import LAYERS, Unsafe
 
 
@@ -62,15 +65,27 @@ def main(words=None):
     try:
         if o.lab is None:
             raise ValueError(f"--lab: expected one of {', '.join(source.names())}, got nothing")
-        return _run(o, Course(o.course), source.find(o.lab))
-    except (RoadError, FileNotFoundError, ValueError) as problem:
-        print(problem, file=sys.stderr)
+        lab = source.find(o.lab)
+        if o.verb != "open":
+            for_nbgrader(o.course)
+        return _run(o, Course(o.course), lab)
+    except (RoadError, OSError, ValueError) as problem:
+        print(sentence(problem), file=sys.stderr)
         return 1
     except Unsafe as problem:
         print(f"Nothing was graded: this machine cannot sandbox students' code. Missing layer: {problem}", file=sys.stderr)
         print("Use another machine, or grade without this layer: --allow-missing LAYER.", file=sys.stderr)
         print("With --engine nbgrader there is no sandbox at all.", file=sys.stderr)
         return 1
+
+
+def sentence(problem):
+    """What to say of an error: of one of the system, the file and a way out."""
+    if not isinstance(problem, OSError) or problem.errno is None:
+        return str(problem)
+    if problem.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{problem.filename} cannot be written ({problem.strerror}). A folder of your own: --course DIR"
+    return f"{problem.filename or 'writing'}: {problem.strerror}"
 
 
 def _run(o, course, lab):
@@ -93,7 +108,7 @@ def _run(o, course, lab):
         for c in done:
             if c.problem != KEPT:
                 print(f"{c.student or '-'}: {c.origin}" + (f": {c.problem}" if c.problem else ""))
-        print(f"{len(done)} files, {sum(c.problem == KEPT for c in done)} of them {KEPT}.\nNext: {_make('grade', course, lab)}")
+        print(f"{len(done)} files, {sum(c.problem == KEPT for c in done)} of them {KEPT}.\nNext: {_command('grade', course, lab)}")
     elif o.verb == "grade":
         _tell(course, lab, _grade(o, course, lab))
     elif o.verb == "feedback":
@@ -141,19 +156,22 @@ def _tell(course, lab, graded):
     if not graded:
         count = len(course.students(lab))
         done = f"{count} submissions are graded already (--force grades them again)"
-        print("Nothing to do:", done if count else f"no submissions yet. Run {_make('collect', course, lab)} first")
+        print("Nothing to do:", done if count else f"no submissions yet. Run {_command('collect', course, lab)} first")
     else:
         from labs.grading.report import report
 
         waiting, noted = sum(g.needs_person for g in graded), sum(bool(g.notes) for g in graded)
         print(f"\n{len(graded)} graded, {waiting} of them need manual grading (in Formgrader), {noted} have a note about the file.")
-        print(f"Report: {report(course, lab)}\nNext: {_make('feedback', course, lab)} and {_make('export', course, lab)}")
+        print(f"Report: {report(course, lab)}\nNext: {_command('feedback', course, lab)} and {_command('export', course, lab)}")
 
 
-def _make(verb, course, lab):
-    """The command that takes the next step in this course."""
-    flags = "" if course.root == source.LABS else f' FLAGS="--course {course.root}"'
-    return f"make {verb} N={lab[3:5].lstrip('0')}{flags}"
+def _command(verb, course, lab):
+    """The command that takes the next step in this course, on this machine."""
+    number = lab[3:5].lstrip("0")
+    if course.root == source.LABS and shutil.which("make"):
+        return f"make {verb} N={number}"
+    where = "" if course.root == source.LABS else f" --course {shlex.quote(str(course.root))}"
+    return f"{shlex.quote(sys.executable)} -m labs.grading {verb} --lab {number}{where}"
 
 
 def _export(o, course, lab):

@@ -80,9 +80,9 @@ def _collect(course, lab, folder, force, notes):
         target.mkdir(parents=True)
         problem = "; ".join(filter(None, [notes.get(path.name, ""), _take(path, target / f"{lab}.ipynb")]))
         if problem:
-            (target / PROBLEM).write_text(problem)
+            (target / PROBLEM).write_text(problem, encoding="utf-8")
         stamp = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC)
-        (target / "timestamp.txt").write_text(stamp.strftime("%Y-%m-%d %H:%M:%S UTC"))
+        (target / "timestamp.txt").write_text(stamp.strftime("%Y-%m-%d %H:%M:%S UTC"), encoding="utf-8")
         done.append(Collected(student, path.name, problem))
     return sorted(done, key=lambda c: c.student)
 

@@ -8,8 +8,28 @@ import pathlib
 import secrets
 
 from labs.grading import source
+from labs.grading.journal import write_whole
 
 STEPS = ("source", "release", "submitted", "autograded", "feedback")
+_MISREAD = "[]*?%$"  # nbgrader reads its folder as a pattern, the address of its database as an escaped one, its settings' with $NAME
+
+
+def for_nbgrader(root):
+    """``root``, a folder in which nbgrader can work.
+
+    Raises
+    ------
+    ValueError
+        There is a character in its path that nbgrader would read as something else.
+    """
+    root = pathlib.Path(root).resolve()
+    for path, what in ((root, "the course"), (source.LABS, "this checkout")):
+        if found := [c for c in (_MISREAD if path == root else "$") if c in str(path)]:
+            raise ValueError(
+                f"{what}: expected a folder without any of {' '.join(_MISREAD)} in its path, got {path} "
+                f"(nbgrader takes {found[0]} for something else)"
+            )
+    return root
 
 
 class Course:
@@ -20,7 +40,7 @@ class Course:
         self.work.mkdir(parents=True, exist_ok=True)
         config = self.root / "nbgrader_config.py"
         if self.root != source.LABS and not config.exists():
-            config.write_text(f'get_config()\nload_subconfig("nbgrader_config.py", path={str(source.LABS)!r})\n')
+            write_whole(config, f'get_config()\nload_subconfig("nbgrader_config.py", path={str(source.LABS)!r})\n'.encode())
         self.key()
 
     @property
@@ -41,9 +61,9 @@ class Course:
     def key(self):
         """The secret that every student's numbers are drawn from; made once, then kept, so that a re-grade draws the same."""
         path = self.work / "grading.key"
-        with contextlib.suppress(FileExistsError), open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
-        return path.read_text().strip()
+        if not path.exists():
+            write_whole(path, secrets.token_hex(32).encode(), mode=0o600, replace=False)
+        return path.read_text(encoding="ascii").strip()
 
     def students(self, lab):
         """Who has handed in ``lab``, in order."""
@@ -81,6 +101,7 @@ class Course:
         """nbgrader's own interface on this course; ``folders`` renames a step's folder (``submitted="work/clean"``)."""
         from nbgrader.apps.api import NbGraderAPI
 
+        for_nbgrader(self.root)
         with self._config() as config:
             config.CourseDirectory.root = str(self.root)
             config.CourseDirectory.db_url = self.gradebook

@@ -4,13 +4,16 @@ import concurrent.futures
 import concurrent.futures.process
 import contextlib
 import json
-import os
+import platform
+import sys
 
+import joblib
 import nbformat
 import tqdm
 
 from labs.grading import source, trusted
 from labs.grading import workers as processes
+from labs.grading.build import RoadError
 from labs.grading.collect import PROBLEM
 from labs.grading.grade import Graded
 from labs.grading.journal import Journal, version_of
@@ -49,7 +52,14 @@ def grade(course, lab, students=None, force=False, progress=True, workers=None, 
     ------
     Unsafe
         A layer of the sandbox is missing here and is not in ``allow_missing``.
+    RoadError
+        This system is not Linux, and there is no ``cluster``.
     """
+    if cluster is None and sys.platform != "linux":
+        raise RoadError(
+            f"The locked grader needs Linux, and this is {platform.system() or sys.platform}: "
+            "grade on a Linux machine (WSL 2 is one), or without any lock: --engine nbgrader."
+        )
     full, released = source.notebook(lab), nbformat.read(course.released(lab), 4)
     trusted.check_lab(full)
     journal = Journal(course.work / "journal" / lab)
@@ -104,7 +114,7 @@ def submission(course, lab, student):
     """The bytes of a student's file, or None, and notes: what was found when it was collected, why it cannot be read."""
     folder = course.folder("submitted", lab, student)
     problem = folder / PROBLEM
-    notes = [problem.read_text()] if problem.exists() else []
+    notes = [problem.read_text(encoding="utf-8")] if problem.exists() else []
     try:
         return read_file(folder / f"{lab}.ipynb"), notes
     except Unreadable as reason:
@@ -119,7 +129,7 @@ def _graded(course, lab, todo, setting, count, cluster, progress):
         if cluster:
             executor, count = stack.enter_context(processes.cluster(setting, cluster))
         else:
-            count = min(count or os.cpu_count() or 1, len(todo))
+            count = min(count or joblib.cpu_count(), len(todo))
             executor = stack.enter_context(processes.pool(setting, count))
         bar = stack.enter_context(tqdm.tqdm(total=len(todo), desc=lab, unit="submission", disable=not progress))
         rest, waiting = iter(todo), {}

@@ -44,7 +44,7 @@ def grade(course, lab, students=None, force=False, progress=True):
 def _one(course, api, lab, student, released):
     original = course.folder("submitted", lab, student)
     problem = original / PROBLEM
-    nb, notes = normalise(released, original / f"{lab}.ipynb", problem.read_text() if problem.exists() else "")
+    nb, notes = normalise(released, original / f"{lab}.ipynb", problem.read_text(encoding="utf-8") if problem.exists() else "")
     result = _autograde(course, api, lab, student, nb)
     if not result["success"]:
         # The kernel was killed, or something that nbgrader cannot grade: no points, and a person is told.

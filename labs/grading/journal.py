@@ -22,7 +22,7 @@ class Journal:
     def get(self, student, version):
         """The result of ``student`` for this ``version`` (see :func:`version_of`), or None."""
         try:
-            entry = json.loads(self._path(student).read_text())
+            entry = json.loads(self._path(student).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
         return entry if entry.get("version") == version and entry.get("result", {}).get("student") == student else None
@@ -36,15 +36,32 @@ class Journal:
         self._path(student).unlink(missing_ok=True)
 
 
-def write_whole(path, data):
-    """Write a file so that whoever reads it, even after a kill, finds the old content or the new one, never a part."""
+def write_whole(path, data, mode=0o666, replace=True):
+    """Write a file so that a reader, even after a kill or on a full disk, finds the old content or the new one, never a part.
+
+    With ``replace=False`` a file that is there stays as it is, and of two processes at once the first wins.
+    """
     path = pathlib.Path(path)
     half = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(half, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(half, path)
+    try:
+        with open(half, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if replace:
+            os.replace(half, path)
+        else:
+            _put(half, path)
+    finally:
+        half.unlink(missing_ok=True)
+
+
+def _put(half, path):
+    try:
+        os.link(half, path)
+    except OSError:  # it is there, or this file system has no links
+        if not path.exists():
+            os.replace(half, path)
 
 
 def version_of(*parts):

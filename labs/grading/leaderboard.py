@@ -14,7 +14,7 @@ import sys
 import nbformat
 
 from labs.grading import source
-from labs.grading.course import Course
+from labs.grading.course import Course, for_nbgrader
 
 COLUMNS = ("place", "student", "bits_per_character", "numbers", "seconds", "best_possible")
 _LINE = re.compile(
@@ -61,7 +61,7 @@ def main(words=None):
     p.add_argument("--to", type=pathlib.Path, help="write to this file instead (default: exports/LAB_leaderboard.csv)")
     o = p.parse_args(words)
     try:
-        course, lab = Course(o.course), source.find(o.lab)
+        lab, course = source.find(o.lab), Course(for_nbgrader(o.course))
         rows = results(course, lab)
     except (FileNotFoundError, ValueError) as problem:
         print(problem, file=sys.stderr)

@@ -41,7 +41,7 @@ def _one(book, utils, course, lab, result):
     student = result["student"]
     book.update_or_create_student(student)
     stamp = course.folder("submitted", lab, student) / "timestamp.txt"
-    when = {"timestamp": stamp.read_text().strip()} if stamp.exists() else {}
+    when = {"timestamp": stamp.read_text(encoding="utf-8").strip()} if stamp.exists() else {}
     submission = book.update_or_create_submission(lab, student, **when)
     cells = {c.metadata.nbgrader.grade_id: c for c in nbformat.from_dict(json.loads(result["notebook"])).cells if "nbgrader" in c.metadata}
     notebook = next(n for n in submission.notebooks if n.name == lab)
@@ -62,7 +62,7 @@ def _answers(path):
     """The text of every named cell of the notebook that was graded before."""
     if not path.exists():
         return {}
-    cells = json.loads(path.read_text())["cells"]
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     return {c["metadata"]["nbgrader"]["grade_id"]: "".join(c["source"]) for c in cells if "nbgrader" in c["metadata"]}
 
 

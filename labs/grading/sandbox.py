@@ -15,7 +15,6 @@ limits     address space, CPU seconds, file size, open files, processes, no core
 import ctypes
 import os
 import platform
-import resource
 import signal
 import struct
 import sys
@@ -26,7 +25,10 @@ LIMITS = {"AS": 6 << 30, "CPU": 120, "FSIZE": 64 << 20, "NOFILE": 256, "NPROC": 
 NOBODY = 65534
 HIDDEN_PACKAGES = ("scratch", "nn")  # of rnnlib: they answer the labs
 
-_libc = ctypes.CDLL(None, use_errno=True)
+if sys.platform == "linux":  # what this module can do is Linux's; its names are asked for everywhere
+    import resource
+
+    _libc = ctypes.CDLL(None, use_errno=True)
 _PDEATHSIG, _DUMPABLE, _SECCOMP, _CAPBSET_DROP, _NO_NEW_PRIVS = 1, 4, 22, 24, 38
 _NEW = 0x20000 | 0x4000000 | 0x8000000 | 0x10000000 | 0x20000000 | 0x40000000  # mount, uts, ipc, user, pid, net
 
@@ -133,7 +135,7 @@ def open_the_way():
             if not os.path.exists(path):  # else it lies in a folder that is bound already
                 os.makedirs(path if is_folder else os.path.dirname(path), exist_ok=True)
                 if not is_folder:
-                    open(path, "w").close()
+                    open(path, "wb").close()
                 _check(_libc.mount(f"/proc/self/fd/{fd}".encode(), path.encode(), None, 0x1000, None), f"bind {path}")
             os.close(fd)
 
@@ -161,7 +163,7 @@ def _namespaces(box, megabytes):
     uid, gid = os.getuid(), os.getgid()
     _check(_libc.unshare(_NEW), "unshare")
     for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
-        with open(f"/proc/self/{name}", "w") as file:
+        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
             file.write(text)
     _check(_libc.mount(b"none", b"/", None, 0x4000 | 0x40000, None), "mount")  # recursive, private
     read_only = struct.pack("QQQQ", 1, 0, 0, 0)  # all that is mounted: landlock does not see a change of mode, owner or time

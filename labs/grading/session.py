@@ -59,7 +59,7 @@ class Zygote:
         env = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "LC_ALL")}
         env |= {"MPLCONFIGDIR": self.folder.name, "PYTHONPATH": str(source.LABS.parent), "PYTHONWARNINGS": "ignore"}
         command = [sys.executable, "-m", "labs.grading.zygote", json.dumps({"socket": path, "memory": memory})]
-        self.errors = open(os.path.join(self.folder.name, "errors"), "w+")  # noqa: SIM115  read when it does not start
+        self.errors = open(os.path.join(self.folder.name, "errors"), "w+", encoding="utf-8", errors="replace")  # noqa: SIM115  read when it does not start
         quiet = {"stdout": subprocess.DEVNULL, "stderr": self.errors}
         self.process = subprocess.Popen(command, cwd=self.folder.name, env=env, stdin=subprocess.PIPE, start_new_session=True, **quiet)
         self.door = Door(path, box)

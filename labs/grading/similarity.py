@@ -58,8 +58,10 @@ def similarity(course, lab, threshold=0.8, to=None):
         for part in ("handed_in", "release"):
             (root / part).mkdir()
         for student, text in texts.items():
-            (root / "handed_in" / f"{student}.py").write_text(text)
-        (root / "release" / "release.py").write_text("\n\n".join(c.source for c in released.cells if c.cell_type == "code"))
+            (root / "handed_in" / f"{student}.py").write_text(text, encoding="utf-8")
+        (root / "release" / "release.py").write_text(
+            "\n\n".join(c.source for c in released.cells if c.cell_type == "code"), encoding="utf-8"
+        )
         one, other = str(root / "handed_in"), str(root / "release")
         detector = CopyDetector(
             test_dirs=[one], ref_dirs=[one], boilerplate_dirs=[other], extensions=["py"], noise_t=NOISE, guarantee_t=GUARANTEE,

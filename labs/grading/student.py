@@ -1,13 +1,14 @@
 """A lab on a student's own machine: the released notebook, in a folder of its own, in JupyterLab."""
 
 import os
-import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 
 from labs.grading.build import release
 from labs.grading.course import Course
+from labs.grading.journal import write_whole
 
 
 def workspace(course, lab):
@@ -15,8 +16,9 @@ def workspace(course, lab):
     path = course.work / lab / f"{lab}.ipynb"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory() as folder:
-            shutil.copyfile(release(Course(folder), lab), path)  # a course of its own: the gradebook of this one is not touched
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # Windows: nbgrader may hold its database a moment longer
+            released = release(Course(folder), lab)  # a course of its own: the gradebook of this one is not touched
+            write_whole(path, released.read_bytes(), replace=False)
     return path
 
 
@@ -27,6 +29,7 @@ def open_lab(course, lab, browser=True):
     command = [sys.executable, "-m", "jupyterlab", str(path)]
     if not browser:
         command.append("--no-browser")
-    if os.geteuid() == 0:  # in a container, where JupyterLab would refuse
+    if hasattr(os, "geteuid") and os.geteuid() == 0:  # in a container, where JupyterLab would refuse
         command.append("--allow-root")
-    return subprocess.call(command)
+    programs = sysconfig.get_path("scripts")  # of this environment: a terminal or a cell of the lab says `nbgrader validate`
+    return subprocess.call(command, env={**os.environ, "PATH": os.pathsep.join([programs, os.environ.get("PATH", os.defpath)])})

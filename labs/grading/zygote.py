@@ -157,7 +157,7 @@ def serve(path, memory, modules=MODULES):
 
 
 def _kill(pid):
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{pid}/children") as file:
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
         for child in file.read().split():  # the first process of the namespace: with it all others end, whatever they did
             os.kill(int(child), signal.SIGKILL)
     for kill in (os.killpg, os.kill):
@@ -170,7 +170,7 @@ def _child(connection):
     status = 1
     try:
         os.setsid()
-        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
             file.write("1000")  # where the machine's memory runs out, this process goes first
         null = os.open(os.devnull, os.O_RDWR)
         for fd in (0, 1, 2):

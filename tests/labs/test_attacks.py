@@ -434,7 +434,7 @@ def test_a_student_process_ends_with_its_session(zygote):
 
 
 def children(pid):
-    with open(f"/proc/{pid}/task/{pid}/children") as file:
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
         return file.read().split()
 
 

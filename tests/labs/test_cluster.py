@@ -50,10 +50,10 @@ def scheduler(tmp_path):
     note = tmp_path / "scheduler.json"
     started = [program("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", 0, "--no-dashboard", "--scheduler-file", note)]
     end = time.monotonic() + 60
-    while not note.exists() or not note.read_text().endswith("}"):
+    while not note.exists() or not note.read_text(encoding="utf-8").endswith("}"):
         assert time.monotonic() < end, "the scheduler did not start"
         time.sleep(0.1)
-    address = json.loads(note.read_text())["address"]
+    address = json.loads(note.read_text(encoding="utf-8"))["address"]
     for _ in range(2):
         words = ("--nthreads", 1, "--no-nanny", "--no-dashboard", "--local-directory", tmp_path)
         started.append(program("distributed.cli.dask_worker", address, *words))
@@ -110,7 +110,7 @@ def test_a_slurm_job_starts_workers_of_this_checkout_with_one_thread_each(capsys
 
 
 def test_what_kubernetes_starts_exists_and_takes_these_options():
-    spec = yaml.safe_load((ROOT / "labs" / "grading" / "kubernetes.yaml").read_text())["spec"]
+    spec = yaml.safe_load((ROOT / "labs" / "grading" / "kubernetes.yaml").read_text(encoding="utf-8"))["spec"]
     for part, program_ in (("worker", dask_worker), ("scheduler", dask_scheduler)):
         [container] = spec[part]["spec"]["containers"]
         assert container["command"] == [".venv/bin/python", "-m", program_.__name__]
@@ -134,7 +134,7 @@ def test_a_gradebook_on_postgresql(tmp_path, monkeypatch):
         root.mkdir()
         settings = f"c = get_config()\nload_subconfig('nbgrader_config.py', path={str(source.LABS)!r})\n"
         settings += f"c.CourseDirectory.db_url = {url.replace('postgresql://', 'postgresql+psycopg://')!r}\n"
-        (root / "nbgrader_config.py").write_text(settings)
+        (root / "nbgrader_config.py").write_text(settings, encoding="utf-8")
         course = class_in(Course(root))
         try:
             graded = engine.grade(course, LAB, progress=False, workers=1)
@@ -146,6 +146,6 @@ def test_a_gradebook_on_postgresql(tmp_path, monkeypatch):
             rows = db.execute("select count(*), sum(auto_score) from grade").fetchone()
         assert rows == (15 * len(STUDENTS), sum(STUDENTS.values()))
         assert engine.grade(course, LAB, progress=False, workers=1) == [], "nothing is graded twice"
-        assert export(course, LAB).read_text().count(LAB) == len(STUDENTS)
+        assert export(course, LAB).read_text(encoding="utf-8").count(LAB) == len(STUDENTS)
     finally:
         server.cleanup()

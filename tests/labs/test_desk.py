@@ -53,11 +53,11 @@ def test_a_zip_of_canvas_is_taken_apart_by_name(tmp_path):
     course = Course(tmp_path / "course")
     done = {c.student or c.origin: c.problem for c in collect(course, LAB, write_zip(tmp_path / "all.zip", CANVAS))}
     assert course.students(LAB) == ["doejane-4711", "mllerjrgen-4712", "roe-4713"]
-    assert (course.folder("submitted", LAB, "doejane-4711") / f"{LAB}.ipynb").read_text() == "second"
-    stamp = (course.folder("submitted", LAB, "doejane-4711") / "timestamp.txt").read_text()
+    assert (course.folder("submitted", LAB, "doejane-4711") / f"{LAB}.ipynb").read_text(encoding="utf-8") == "second"
+    stamp = (course.folder("submitted", LAB, "doejane-4711") / "timestamp.txt").read_text(encoding="utf-8")
     local = datetime.datetime(2026, 11, 3, 10, 20, 30).astimezone(datetime.UTC)
     assert stamp == local.strftime("%Y-%m-%d %H:%M:%S UTC")
-    assert done["mllerjrgen-4712"] == (course.folder("submitted", LAB, "mllerjrgen-4712") / PROBLEM).read_text()
+    assert done["mllerjrgen-4712"] == (course.folder("submitted", LAB, "mllerjrgen-4712") / PROBLEM).read_text(encoding="utf-8")
     assert "late" in done["mllerjrgen-4712"] and "zip cannot be read" in done["roe-4713"]
     assert "skipped" in done["noise_4714_904_photo.png"] and "skipped" in done["../../evil_4715_905_lab02_rnn.ipynb"]
     assert not list(tmp_path.glob("**/evil*"))
@@ -67,12 +67,12 @@ def test_a_zip_of_moodle_is_taken_apart_by_name(tmp_path):
     course = Course(tmp_path / "course")
     collect(course, LAB, write_zip(tmp_path / "all.zip", MOODLE))
     assert course.students(LAB) == ["janedoe-4711", "jurgenmuller-4712", "roe-4713"]
-    assert (course.folder("submitted", LAB, "jurgenmuller-4712") / f"{LAB}.ipynb").read_text() == "second"
+    assert (course.folder("submitted", LAB, "jurgenmuller-4712") / f"{LAB}.ipynb").read_text(encoding="utf-8") == "second"
 
 
 def test_what_is_no_platforms_zip_is_refused_by_name(tmp_path, monkeypatch):
     course = Course(tmp_path / "course")
-    (tmp_path / "all.zip").write_text("PK but no")
+    (tmp_path / "all.zip").write_text("PK but no", encoding="utf-8")
     with pytest.raises(ValueError, match=r"all.zip: expected a zip from Canvas or Moodle"):
         collect(course, LAB, tmp_path / "all.zip")
     monkeypatch.setattr(lms, "MAX_TOTAL", 8)
@@ -127,7 +127,7 @@ def course(tmp_path_factory):
     """Four students: all points; one part lost, twice; a file with a note, two days late. A fifth handed in and is not graded."""
     root = tmp_path_factory.mktemp("desk")
     config = f"c = get_config()\nload_subconfig('nbgrader_config.py', path={str(source.LABS)!r})\nc.PerDay.percent_per_day = 10.0\n"
-    (root / "nbgrader_config.py").write_text(config)
+    (root / "nbgrader_config.py").write_text(config, encoding="utf-8")
     course = Course(root)
     assert main(["release", "--lab", "2", "--course", str(root), "--due", "2026-11-01 12:00 UTC"]) == 0
     released = nbformat.read(course.released(LAB), 4)
@@ -135,7 +135,7 @@ def course(tmp_path_factory):
         folder = course.folder("submitted", LAB, student)
         folder.mkdir(parents=True)
         day = 3 if student == "dot-4" else 1
-        (folder / "timestamp.txt").write_text(f"2026-11-0{day} 11:00:00 UTC")
+        (folder / "timestamp.txt").write_text(f"2026-11-0{day} 11:00:00 UTC", encoding="utf-8")
     results = [
         result(released, "ada-1"),
         result(released, "bob-2", {"rnn_step_test"}),
@@ -159,13 +159,13 @@ def test_the_report_tells_progress_questions_failing_checks_and_who_needs_a_pers
     assert all(s["waits"] == ["explain"] for s in found["persons"])
     dot = found["persons"][0]
     assert dot["late"] == pytest.approx(0.2 * POINTS) and dot["score"] == pytest.approx(0.8 * POINTS)
-    html = report(course, LAB).read_text()
+    html = report(course, LAB).read_text(encoding="utf-8")
     assert "<script" not in html and "&lt;script&gt;alert(2)" in html and "4 of 5 submissions are graded" in html
     assert "default-src 'none'" in html
 
 
 def test_the_csv_says_what_to_know_of_a_grade(course):
-    with open(export(course, LAB), newline="") as file:
+    with open(export(course, LAB), newline="", encoding="utf-8") as file:
         rows = {row["student_id"]: row for row in csv.DictReader(file)}
     assert float(rows["dot-4"]["score"]) == pytest.approx(0.8 * POINTS) and float(rows["ada-1"]["score"]) == POINTS
     assert rows["ada-1"]["note"] == "needs manual grading; those points count 0 until then"
@@ -185,7 +185,7 @@ Participant 2,Bob Roe,b@x,Submitted,,100.00,Yes,"=1+1"
 
 
 def rows_of(path):
-    with open(path, newline="") as file:
+    with open(path, newline="", encoding="utf-8") as file:
         return list(csv.reader(file))
 
 
@@ -204,14 +204,14 @@ def test_the_tables_of_canvas_and_moodle_are_filled_by_number(course, tmp_path):
     (tmp_path / "canvas.csv").write_text(CANVAS_TABLE.replace(",1,", ",71,").replace(",2,", ",72,"), encoding="utf-8")
     with pytest.raises(ValueError, match=r"expected students of lab02_rnn by number or SIS login, got none of ada-1"):
         export_to(course, LAB, "canvas", tmp_path / "canvas.csv")
-    (tmp_path / "moodle.csv").write_text(MOODLE_TABLE)
+    (tmp_path / "moodle.csv").write_text(MOODLE_TABLE, encoding="utf-8")
     path, missing, _ = export_to(course, LAB, "moodle", tmp_path / "moodle.csv")
     assert [row[4] for row in rows_of(path)] == ["Grade", "88", "78"], "on the platform's scale of 100"
-    (tmp_path / "other.csv").write_text("Name,Mark\nx,1\n")
+    (tmp_path / "other.csv").write_text("Name,Mark\nx,1\n", encoding="utf-8")
     for platform, word in (("canvas", "a column named ID"), ("moodle", "a column named Identifier")):
         with pytest.raises(ValueError, match=word):
             export_to(course, LAB, platform, tmp_path / "other.csv")
-    (tmp_path / "twice.csv").write_text("ID,lab02_rnn (1),lab02_rnn again\n")
+    (tmp_path / "twice.csv").write_text("ID,lab02_rnn (1),lab02_rnn again\n", encoding="utf-8")
     with pytest.raises(ValueError, match="expected one column with lab02_rnn in its title, got 2"):
         export_to(course, LAB, "canvas", tmp_path / "twice.csv")
 
@@ -244,7 +244,7 @@ def test_a_copy_with_other_names_is_found_and_the_release_is_not_held_against_an
         nbformat.write(nb, course.folder("submitted", LAB, student) / f"{LAB}.ipynb")
     page, pairs = similarity(course, LAB, 0.6, tmp_path / "page.html")
     assert [set(students) for _, *students in pairs] == [{"ada-1", "bob-2"}], "dot-4 wrote nothing, eve-5 has no file, cy-3 wrote another"
-    html = page.read_text()
+    html = page.read_text(encoding="utf-8")
     assert "ada-1 and bob-2" in html and "highlight-red" in html and str(tmp_path.parent) not in html
     assert "<script" not in html and "&lt;script&gt;alert(3)" in html and "default-src 'none'" in html
 
@@ -266,6 +266,6 @@ def test_the_command_line_of_the_desk(course, capsys, tmp_path):
 @pytest.mark.filterwarnings("ignore")  # of nbconvert's own libraries
 def test_the_solutions_edition_holds_the_answers_and_what_they_print(tmp_path):
     assert main(["solutions", "--lab", "2", "--course", str(tmp_path), "--to", str(tmp_path / "page.html")]) == 0
-    html = (tmp_path / "page.html").read_text()
+    html = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "BEGIN SOLUTION" in html and "BEGIN HIDDEN TESTS" in html and "rnn_step: 5 of 5 points" in html
     assert "lost" not in {line.split("]")[0].strip(" [") for line in html.splitlines() if line.startswith("  [")}

@@ -90,7 +90,9 @@ def test_the_journal_finds_what_it_kept_and_forgives_torn_files(tmp_path):
 def start(*words, python=("-m", "labs.grading")):
     env = {**os.environ, "PYTHONWARNINGS": "ignore", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, *python, *map(str, words)]
-    return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    return subprocess.Popen(
+        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", start_new_session=True
+    )
 
 
 def run(*words, **how):
@@ -108,7 +110,7 @@ def course(tmp_path_factory):
     """A released lab and eight submissions: every second one has a mistake in rnn_step."""
     c = tmp_path_factory.mktemp("class")
     run("release", "--lab", "2", "--course", c)
-    released = json.loads((c / "release" / LAB / f"{LAB}.ipynb").read_text())
+    released = json.loads((c / "release" / LAB / f"{LAB}.ipynb").read_text(encoding="utf-8"))
     model = {source.meta(x).get("grade_id"): x.source for x in source.notebook(LAB).cells}
     for i, student in enumerate(STUDENTS):
         for cell in released["cells"]:
@@ -116,7 +118,7 @@ def course(tmp_path_factory):
             if meta.get("solution"):
                 cell["source"] = model[meta["grade_id"]].replace(" + b_h)", ")" if i % 2 else " + b_h)")
         (c / "submitted" / student / LAB).mkdir(parents=True)
-        (c / "submitted" / student / LAB / f"{LAB}.ipynb").write_text(json.dumps(released))
+        (c / "submitted" / student / LAB / f"{LAB}.ipynb").write_text(json.dumps(released), encoding="utf-8")
     said = run("grade", "--lab", "2", "--course", c, "--quiet", "--student", "s00")
     if "cannot sandbox" in said:
         pytest.skip(said)
@@ -172,12 +174,12 @@ def test_a_changed_submission_is_graded_again_and_a_persons_marks_stay(course):
         db.execute("update grade set manual_score = 5.0, needs_manual_grade = 0 where auto_score is null")
     db.close()
     path = course / "submitted" / "s00" / LAB / f"{LAB}.ipynb"
-    path.write_text(path.read_text().replace(" + b_h)", ")"))
+    path.write_text(path.read_text(encoding="utf-8").replace(" + b_h)", ")"), encoding="utf-8")
     said = run("grade", "--lab", "2", "--course", course, "--quiet")
     assert said.startswith("s00: 45 of 50 points\n") and "s01" not in said, (
         "the explanation is the one they read"
     )
-    path.write_text(path.read_text().replace("The one who divides by B", "He who divides by B"))
+    path.write_text(path.read_text(encoding="utf-8").replace("The one who divides by B", "He who divides by B"), encoding="utf-8")
     assert "s00: 45 of 50 points   needs manual grading" in run("grade", "--lab", "2", "--course", course, "--quiet")
 
 
@@ -249,6 +251,6 @@ def test_a_forced_run_that_is_killed_goes_on_at_the_next_one(course):
     left = len(STUDENTS) - len(list(journal.glob("[!.]*.json")))
     said = run("grade", "--lab", "2", "--course", course, "--quiet")
     assert left > 0 and f"{len(STUDENTS)} graded" in said, "what it had not come to, and what it had not written into the gradebook"
-    (course / "autograded" / "s00" / LAB / "timestamp.txt").write_text("x")
+    (course / "autograded" / "s00" / LAB / "timestamp.txt").write_text("x", encoding="utf-8")
     (course / "autograded" / "s00" / LAB / "timestamp.txt").chmod(0o444)  # as plain nbgrader leaves it
     assert "s00: 4" in run("grade", "--lab", "2", "--course", course, "--quiet", "--force", "--student", "s00")

@@ -1,7 +1,12 @@
 """The pieces of the road, one by one: reading a broken file, collecting zips, what may not be called, what may stand in a page."""
 
+import errno
 import json
+import os
+import shutil
+import sysconfig
 import zipfile
+from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -188,9 +193,9 @@ def test_zips_are_collected_one_by_one_and_a_bad_one_costs_only_its_student(tmp_
     put("finn.zip", **{"..__..__..__evil_ipynb": "{}"})
     put("gus.zip", **{f"{LAB}_ipynb": "0" * 30_000_000})
     (box / "hal.zip").write_bytes(b"PK\x03\x04 torn")
-    (box / "ivy.ipynb").write_text("{}")
+    (box / "ivy.ipynb").write_text("{}", encoding="utf-8")
     (box / "kim.zip").symlink_to(__file__)
-    (box / "list of names.csv").write_text("x")
+    (box / "list of names.csv").write_text("x", encoding="utf-8")
     got = {c.student: c.problem for c in collect(course, LAB, box)}
     assert got["ada"] == got["ben"] == got["ivy"] == ""
     assert "read from homework.ipynb" in got["cleo"] and "read from evil.ipynb" in got["finn"]
@@ -198,7 +203,7 @@ def test_zips_are_collected_one_by_one_and_a_bad_one_costs_only_its_student(tmp_
     assert got["kim"] == "not a regular file" and "skipped" in got[""]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["box", "course"] and not list(tmp_path.rglob("evil*"))
     folder = course.folder("submitted", LAB, "hal")
-    assert "cannot be read" in (folder / PROBLEM).read_text() and not (folder / f"{LAB}.ipynb").exists()
+    assert "cannot be read" in (folder / PROBLEM).read_text(encoding="utf-8") and not (folder / f"{LAB}.ipynb").exists()
     assert course.students(LAB) == ["ada", "ben", "cleo", "dan", "eve", "finn", "gus", "hal", "ivy", "kim"]
     assert "unchanged since the last run" in collect(course, LAB, box)[1].problem
     put("ben.zip", **{f"{LAB}_ipynb": "[]"})
@@ -219,7 +224,7 @@ def test_a_torn_member_and_a_name_from_elsewhere_stop_nobody(tmp_path):
         (box / f"{name}.zip").write_bytes(data)
     with zipfile.ZipFile(box / "mallory.zip", "w") as z:
         z.writestr("<img src=x onerror=alert(1)>\n- graded by hand, 50 points\x1b[2J.ipynb", "{}")
-    (box / "zoe.ipynb").write_text("{}")
+    (box / "zoe.ipynb").write_text("{}", encoding="utf-8")
     got = {c.student: c.problem for c in collect(course, LAB, box)}
     assert all("cannot be read" in got[name] for name in ("deflated", "lzma", "bz2")) and got["zoe"] == ""
     assert not set("<>\n\x1b(") & set(got["mallory"])
@@ -360,17 +365,61 @@ def test_a_students_copy_is_made_once_and_never_overwritten(tmp_path, monkeypatc
     def release(course, lab):
         path = course.folder("release", lab) / f"{lab}.ipynb"
         path.parent.mkdir(parents=True)
-        path.write_text("released")
+        path.write_text("released", encoding="utf-8")
         return path
 
     monkeypatch.setattr(student, "release", release)
-    calls = []
-    monkeypatch.setattr(student.subprocess, "call", lambda command: calls.append(command) or 0)
+    calls, paths = [], []
+    monkeypatch.setattr(student.subprocess, "call", lambda command, env: calls.append(command) or paths.append(env["PATH"]) or 0)
     course = Course(tmp_path)
     assert student.open_lab(course, LAB, browser=False) == 0
     path = tmp_path / "work" / LAB / f"{LAB}.ipynb"
-    assert path.read_text() == "released" and {"jupyterlab", str(path), "--no-browser"} <= set(calls[0])
+    assert path.read_text(encoding="utf-8") == "released" and {"jupyterlab", str(path), "--no-browser"} <= set(calls[0])
+    assert shutil.which("nbgrader", path=paths[0]) == str(Path(sysconfig.get_path("scripts")) / "nbgrader"), "as the lab's last line asks"
     assert ("--allow-root" in calls[0]) == (student.os.geteuid() == 0), "root is allowed where one is root, and nowhere else"
     assert not (tmp_path / "gradebook.db").exists() and not (tmp_path / "release").exists(), "the course itself is not touched"
-    path.write_text("my work")
-    assert student.workspace(course, LAB).read_text() == "my work"
+    path.write_text("my work", encoding="utf-8")
+    assert student.workspace(course, LAB).read_text(encoding="utf-8") == "my work"
+
+
+@pytest.mark.parametrize("name", ["x[1]", "a%20b", "what?", "$HOME", "st*r"])
+def test_a_folder_that_nbgrader_would_misread_is_refused_in_a_line_before_anything_is_made(tmp_path, capsys, name):
+    assert main(["release", "--lab", "2", "--course", str(tmp_path / name)]) == 1
+    said = capsys.readouterr().err.strip()
+    assert "\n" not in said and name in said and "[ ] * ? % $" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_system_refuses_is_said_in_a_line(tmp_path, capsys, monkeypatch):
+    (tmp_path / "file").write_bytes(b"")
+    assert main(["collect", "--lab", "2", "--course", str(tmp_path / "file")]) == 1
+    assert "\n" not in capsys.readouterr().err.strip()
+
+    def refuse(self):
+        raise PermissionError(errno.EACCES, "Permission denied", str(self.root))
+
+    monkeypatch.setattr(Course, "key", refuse)
+    assert main(["report", "--lab", "2", "--course", str(tmp_path / "c")]) == 1
+    said = capsys.readouterr().err
+    assert "cannot be written (Permission denied)" in said and "--course DIR" in said
+
+
+def test_the_key_is_made_whole_and_once(tmp_path, monkeypatch):
+    first = Course(tmp_path).key()
+    assert len(first) == 64 and Course(tmp_path).key() == first and (tmp_path / "work/grading.key").stat().st_mode & 0o077 == 0
+
+    def full(fd):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        Course(tmp_path / "full")
+    assert not any(path.is_file() for path in (tmp_path / "full").rglob("*")), "a key that is half there would be kept"
+
+
+def test_the_next_step_names_the_same_course(tmp_path, capsys):
+    course = tmp_path / "a course"
+    Course(course)
+    (course / "downloaded" / LAB / "archive").mkdir(parents=True)
+    main(["collect", "--lab", "2", "--course", str(course)])
+    assert f"-m labs.grading grade --lab 2 --course '{course}'" in capsys.readouterr().out

@@ -481,6 +481,6 @@ def test_the_leaderboard_lists_who_kept_to_the_rules(tmp_path, capsys):
     graded(tmp_path, "dan", LINE.format(0.01, 10, "") + "no result for the leaderboard\n")
     graded(tmp_path, "eve", LINE.format(0.61, 9000, ""))
     assert leaderboard.main(["--course", str(tmp_path)]) == 0
-    with open(tmp_path / "exports" / f"{LAB}_leaderboard.csv", newline="") as file:
+    with open(tmp_path / "exports" / f"{LAB}_leaderboard.csv", newline="", encoding="utf-8") as file:
         rows = [(r["place"], r["student"], r["bits_per_character"], r["numbers"]) for r in csv.DictReader(file)]
     assert rows == [("1", "bob", "0.55", "19000"), ("2", "eve", "0.61", "9000"), ("2", "ada", "0.61", "15000")]

@@ -37,7 +37,7 @@ def hand_in(folder, submissions):
     """So many submissions in a course that has released the lab: the model answer, a mistake in every third one, and imports before it."""
     from labs.grading import source
 
-    released = json.loads((folder / "release" / LAB / f"{LAB}.ipynb").read_text())
+    released = json.loads((folder / "release" / LAB / f"{LAB}.ipynb").read_text(encoding="utf-8"))
     model = {source.meta(c).get("grade_id"): c.source for c in source.notebook(LAB).cells}
     for k in range(submissions):
         for cell in released["cells"]:
@@ -47,4 +47,4 @@ def hand_in(folder, submissions):
         first = {"cell_type": "code", "id": "imports", "metadata": {}, "outputs": [], "execution_count": None, "source": IMPORTS}
         path = folder / "submitted" / f"s{k:03d}" / LAB / f"{LAB}.ipynb"
         path.parent.mkdir(parents=True)
-        path.write_text(json.dumps({**released, "cells": [first, *released["cells"]]}))
+        path.write_text(json.dumps({**released, "cells": [first, *released["cells"]]}), encoding="utf-8")

@@ -59,7 +59,7 @@ def in_journal(course):
     """Student → how long grading them took: another number would mean that they were graded again."""
     found = {}
     for path in (course / "work" / "journal" / LAB).glob("[!.]*.json"):
-        result = json.loads(path.read_text())["result"]
+        result = json.loads(path.read_text(encoding="utf-8"))["result"]
         found[result["student"]] = result["seconds"]
     return found
 
