@@ -385,7 +385,7 @@ def program(folder, name, text):
 
 def test_make_help_lists_every_verb():
     status, said = make(ROOT, "help")
-    verbs = re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    verbs = re.findall(r"^([a-z]+):(?!=)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert status == 0
     assert sorted(re.findall(r"^make (\w+)", said, re.MULTILINE)) == sorted(verbs)
     assert set(re.findall(r"`make (\w+)", (ROOT / "README.md").read_text(encoding="utf-8"))) <= set(verbs)

@@ -24,10 +24,15 @@ def test_the_speed_of_grading_was_measured_on_a_class():
     assert found["submissions"] == 200 and locked > settings and locked > plain
 
 
-def test_the_hash_sees_a_change_of_the_engine(tmp_path):
-    for name in ("labs/grading/engine.py", "labs/lab02_rnn.md"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("one", encoding="utf-8")
+def test_the_hash_sees_a_change_of_the_engine_and_not_of_a_comment(tmp_path):
+    for name in ("__init__", "engine", "zygote", "child", "desk"):
+        path = tmp_path / "labs/grading" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("def grade():\n    return 1\n")
+    (tmp_path / "labs/lab02_rnn.md").write_text("---\nfile_format: mystnb\nkernelspec: {name: python3}\n---\n\n# Lab\n")
     before = code_hash(tmp_path)
-    (tmp_path / "labs/grading/engine.py").write_text("two", encoding="utf-8")
+    (tmp_path / "labs/grading/desk.py").write_text("def grade():\n    return 2\n")
+    (tmp_path / "labs/grading/engine.py").write_text("def grade():\n    return 1  # one\n")
+    assert code_hash(tmp_path) == before
+    (tmp_path / "labs/grading/zygote.py").write_text("def grade():\n    return 2\n")
     assert code_hash(tmp_path) != before

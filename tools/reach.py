@@ -1,4 +1,4 @@
-"""What running a piece of code can reach in our package, name by name.
+"""What running a piece of code can reach in a package of ours, name by name.
 
 A module is a list of top-level statements. Importing it runs all of them, but a function, class or constant that nobody names changes
 nothing; so code *reaches* what it names, what that names in turn, and every statement that does something on import. A class is
@@ -12,7 +12,6 @@ from pathlib import Path
 
 from tools.bare import bare, joined, without_docstrings
 
-PACKAGE = "rnnlib"
 _QUIET_DECORATORS = {"cache", "lru_cache", "cached_property", "wraps", "dataclass", "contextmanager", "no_grad", "overload"}
 
 
@@ -140,7 +139,7 @@ def _module(name, file, stamp):
 
 
 class Reach:
-    """What ``source`` reaches in the package that lies in ``root``.
+    """What ``source`` reaches in a package of the folder ``root``.
 
     Attributes
     ----------
@@ -150,7 +149,8 @@ class Reach:
         The modules that are imported.
     """
 
-    def __init__(self, source, root):
+    def __init__(self, source, root, package="rnnlib"):
+        self.package = package
         self.root, self.reached, self.loaded, self._modules = Path(root), set(), set(), {}
         self.code = Module("", source)
         self._todo = []
@@ -163,7 +163,7 @@ class Reach:
 
     def module(self, name):
         """The `Module` of a dotted name, or None if the package has none."""
-        if name.partition(".")[0] != PACKAGE:
+        if name.partition(".")[0] != self.package:
             return None
         if name not in self._modules:
             path = self.root.joinpath(*name.split("."))
@@ -283,7 +283,7 @@ class Reach:
         root, *rest = names
         place = self.find(self.code.bindings.get(root, ":"), rest)
         if place is None or place[1] is None:
-            raise ValueError(f"source_of({'.'.join(names)}): expected a function or class of {PACKAGE}, imported at the top of a cell")
+            raise ValueError(f"source_of({'.'.join(names)}): expected a function or class of {self.package}, imported at the top of a cell")
         module, name = place
         inside = names[names.index(name) + 1 :] if name in names else []  # the method of a class
         node = module.statements[module.items[name][-1]]

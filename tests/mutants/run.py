@@ -1,14 +1,16 @@
 """Do the tests see a fault? Plants the faults of faults.toml one by one and runs the tests that must turn red.
 
-    python tests/mutants/run.py          all of them; the answers are written to result.json
+    python tests/mutants/run.py          those whose code or tests changed since; the answers are written to result.json as they come
     python tests/mutants/run.py lstm fit those with "lstm" or "fit" in the name; nothing is written
 
+A run that is stopped goes on where it was.
 The checkout is left alone: library and tests are copied to a temporary folder, and rnnlib is imported from there.
 Each run has its own process, forked from one that has imported torch already. The exit status is 1 if a fault survives.
 """
 
 import contextlib
 import datetime
+import functools
 import hashlib
 import json
 import multiprocessing
@@ -22,6 +24,11 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tools.bare import bare, joined  # noqa: E402
+from tools.reach import Reach  # noqa: E402
+
 RESULT = HERE / "result.json"
 TIME_LIMIT = 600.0  # seconds, for the tests of one fault
 PROCESSES = multiprocessing.get_context("forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn")
@@ -43,13 +50,43 @@ def planted(fault, root):
     return text.replace(fault["old"], fault["new"])
 
 
-def code_hash(root):
-    """SHA-256 over the library, its tests and the faults: what the stored result is a result of."""
-    files = sorted({*root.glob("rnnlib/**/*.py"), *root.glob("tests/*.py"), *root.glob("tests/mutants/*.[pt]*")})
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()
+def key(fault, root=ROOT):
+    """A hash of what decides whether a fault is seen: the fault, its tests, and what these reach in the library."""
+    digest = hashlib.sha256(json.dumps(fault, sort_keys=True).encode())
+    helpers = [file for file in sorted(root.glob("tests/*.py")) if not file.name.startswith("test_")]
+    for file in [*helpers, *(root / "tests" / name for name in fault["tests"])]:
+        digest.update(_code(file).encode() + b"\0")
+    for text in _reached(tuple(fault["tests"]), root):
+        digest.update(text.encode() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+@functools.cache
+def _code(file):
+    return joined(bare(file.read_text(encoding="utf-8")))
+
+
+@functools.cache
+def _reached(tests, root):
+    source = "\n".join(_code(root / "tests" / name) for name in tests) + "\n"
+    source += "\n".join(_code(file) for file in sorted(root.glob("tests/*.py")) if not file.name.startswith("test_"))
+    source = source.replace("from __future__ import annotations", "")
+    if "import_module" in source or "__import__" in source:  # by name: any module
+        return [_code(file) for file in sorted((root / "rnnlib").rglob("*.py"))]
+    return [text for _, text in Reach(source, root).texts()]
+
+
+def fresh_rows(faults):
+    """The stored answers that are of today's code, by the fault's name."""
+    stored = json.loads(RESULT.read_text(encoding="utf-8"))["faults"] if RESULT.is_file() else []
+    keys = {fault["name"]: key(fault) for fault in faults}
+    return {row["name"]: row for row in stored if row["killed_by"] and keys.get(row["name"]) == row.get("key")}
+
+
+def store(faults, rows):
+    """Write the answers that there are, in the order of the list."""
+    listed = ",\n".join("  " + json.dumps(rows[fault["name"]]) for fault in faults if fault["name"] in rows)
+    RESULT.write_text(f'{{"faults": [\n{listed}\n]}}\n', encoding="utf-8")
 
 
 def red_tests(root, tests, *, first_only=True):
@@ -99,36 +136,47 @@ def main(*only):
     faults = [fault for fault in read_faults() if not only or any(word in fault["name"] for word in only)]
     for fault in faults:
         planted(fault, ROOT)
-    rows, code, began = [], code_hash(ROOT), time.perf_counter()
+    rows = {} if only else fresh_rows(faults)
+    todo = [fault for fault in faults if fault["name"] not in rows]
+    if kept := len(faults) - len(todo):
+        print(f"{kept} of {len(faults)} faults have an answer of today's code")
+    began, red = time.perf_counter(), []
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder).resolve()
-        for part in ("rnnlib", "tests"):
+        for part in ("rnnlib", "tests", "tools"):
             shutil.copytree(ROOT / part, root / part, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "pyproject.toml", root)
-        for k, fault in enumerate(faults, 1):
-            print(f"{k:3}/{len(faults)}  {fault['name']:42}", end=" ", flush=True)
-            file, start = root / "rnnlib" / fault["file"], time.perf_counter()
-            sound = file.read_text(encoding="utf-8")
-            file.write_text(planted(fault, root), encoding="utf-8")
-            try:
-                red = red_tests(root, [f"tests/{name}" for name in fault["tests"]])
-            finally:
-                file.write_text(sound, encoding="utf-8")
-            rows.append({"name": fault["name"], "killed_by": red[0] if red else None, "seconds": round(time.perf_counter() - start, 1)})
-            print(f"{rows[-1]['seconds']:5.1f} s  {red[0].removeprefix('tests/') if red else 'SURVIVED: ' + fault['says']}", flush=True)
-        survivors = [row["name"] for row in rows if row["killed_by"] is None]
-        killers = sorted({row["killed_by"] for row in rows} - {None})
+        for k, fault in enumerate(todo, 1):
+            print(f"{k:3}/{len(todo)}  {fault['name']:42}", end=" ", flush=True)
+            rows[fault["name"]] = row = answer(fault, root)
+            print(f"{row['seconds']:5.1f} s  {(row['killed_by'] or 'SURVIVED: ' + fault['says']).removeprefix('tests/')}", flush=True)
+            if not only:
+                store(faults, rows)
+        killers = sorted({rows[fault["name"]]["killed_by"] for fault in todo} - {None})
         red = red_tests(root, killers, first_only=False) if killers else []
     for name in red:
         print(f"{name} is red without any fault: what it says about faults counts for nothing")
-    print(f"{len(rows) - len(survivors)} of {len(rows)} faults seen by {len(killers)} tests, {time.perf_counter() - began:.0f} s")
+    survivors = [name for name, row in rows.items() if row["killed_by"] is None or row["killed_by"] in red]
+    print(f"{len(rows) - len(survivors)} of {len(rows)} faults seen, {time.perf_counter() - began:.0f} s")
     if survivors:
         print("survived:", ", ".join(survivors))
-    if not only and not red:
-        listed = ",\n".join("  " + json.dumps(row) for row in rows)
-        head = f'{{"date": "{datetime.date.today()}", "code": "{code}", "faults": [\n'
-        RESULT.write_text(head + listed + "\n]}\n", encoding="utf-8")
-    return 1 if survivors or red or not rows else 0
+    if red and not only:
+        store(faults, {name: row for name, row in rows.items() if row["killed_by"] not in red})
+    return 1 if survivors or not rows else 0
+
+
+def answer(fault, root):
+    """Plant a fault in the copy, run its tests, mend the copy; the row for the result."""
+    file, start = root / "rnnlib" / fault["file"], time.perf_counter()
+    sound = file.read_text(encoding="utf-8")
+    file.write_text(planted(fault, root), encoding="utf-8")
+    try:
+        red = red_tests(root, [f"tests/{name}" for name in fault["tests"]])
+    finally:
+        file.write_text(sound, encoding="utf-8")
+    seconds = round(time.perf_counter() - start, 1)
+    today = datetime.date.today().isoformat()
+    return {"name": fault["name"], "killed_by": red[0] if red else None, "seconds": seconds, "date": today, "key": key(fault)}
 
 
 if __name__ == "__main__":
