@@ -76,7 +76,9 @@ class Zygote:
         while not os.path.exists(self.door.socket):
             if self.process.poll() is not None or time.monotonic() > end:
                 self.errors.seek(0)
-                raise RuntimeError(f"the warm process did not start: {self.errors.read()[-2000:]}")
+                said = self.errors.read()[-2000:]
+                self.close()
+                raise RuntimeError(f"the warm process did not start: {said}")
             time.sleep(0.02)
         return self
 
@@ -125,7 +127,11 @@ class Session:
     def __init__(self, door, *, seconds=20.0, total=120.0, limits=None, allow_missing=()):
         self.seconds, self.end, self.buffer, self.dead = seconds, time.monotonic() + total, b"", None
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect(door.socket)
+        try:
+            self.socket.connect(door.socket)
+        except OSError:
+            self.socket.close()
+            raise
         env = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "LC_ALL")}
         env |= {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "OMP_NUM_THREADS": "1"}
         hello = self._ask({"env": env, "box": door.box, "limits": limits or {}, "allow_missing": list(allow_missing)})

@@ -108,9 +108,10 @@ def serve(path, memory, modules=MODULES):
     sandbox.open_the_way()
     warm(modules)
     server = socket.socket(socket.AF_UNIX)
-    server.bind(path)
-    os.chmod(path, 0o600)
+    server.bind(f"{path}.new")
+    os.chmod(f"{path}.new", 0o600)
     server.listen(64)
+    os.rename(f"{path}.new", path)  # it is seen only once it listens
     poll = select.poll()
     poll.register(server, select.POLLIN)
     poll.register(0, select.POLLHUP)  # our standard input is a pipe from the grader: it closes when the grader is gone
@@ -146,14 +147,15 @@ def serve(path, memory, modules=MODULES):
             elif fd in children:  # a child is dead
                 connection, pid = connections.pop(children.pop(fd))
                 poll.unregister(fd)
-                poll.unregister(connection.fileno())
+                with contextlib.suppress(KeyError):  # hung up before: no longer registered
+                    poll.unregister(connection.fileno())
                 os.close(fd)
                 _kill(pid)  # what it left in its group
                 os.waitpid(pid, 0)
                 connection.close()
             elif fd in connections:  # the client hung up
                 _kill(connections[fd][1])
-                poll.modify(fd, 0)
+                poll.unregister(fd)  # with no event asked for it would still report the hang-up, again and again
 
 
 def _kill(pid):

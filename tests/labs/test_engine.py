@@ -9,7 +9,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 
 import nbformat
 import numpy as np
@@ -146,12 +145,11 @@ def total(rows, student):
 def test_a_class_is_graded_once_even_if_every_run_is_killed(course):
     rng = random.Random(6)
     for _ in range(2):  # `make kills` does it 50 times
-        process = start("grade", "--lab", "2", "--course", course, "--quiet", "--workers", "2")
-        try:
-            process.wait(rng.uniform(1.0, 8.0))
-        except subprocess.TimeoutExpired:
-            kill(process, alone=rng.random() < 0.5)
-        process.communicate()
+        with start("grade", "--lab", "2", "--course", course, "--quiet", "--workers", "2") as process:
+            try:
+                process.communicate(timeout=rng.uniform(1.0, 8.0))  # where it stops is chance; what holds after it is not
+            except subprocess.TimeoutExpired:
+                kill(process, alone=rng.random() < 0.5)
         rows = marks(course)
         assert len(rows) == len({r[:2] for r in rows}), "no grade stands twice"
         assert {total(rows, s) for s in {r[0] for r in rows}} <= {44.0, 40.0}, "a submission is in the gradebook whole, or not at all"
@@ -161,9 +159,8 @@ def test_a_class_is_graded_once_even_if_every_run_is_killed(course):
     assert len(rows) == len(STUDENTS) * 15
     assert all((course / "autograded" / s / LAB / f"{LAB}.ipynb").exists() for s in STUDENTS)
     journal = {p: p.stat().st_mtime_ns for p in (course / "work" / "journal" / LAB).iterdir()}
-    began = time.monotonic()
     assert run("grade", "--lab", "2", "--course", course, "--quiet").startswith("Nothing to do: 8 submissions are graded already")
-    assert time.monotonic() - began < 60 and marks(course) == rows
+    assert marks(course) == rows
     assert journal == {p: p.stat().st_mtime_ns for p in (course / "work" / "journal" / LAB).iterdir()}, "finished work is not repeated"
 
 
@@ -238,19 +235,31 @@ def test_a_warm_process_that_the_system_kills_costs_nobody_their_grade(course, m
         shared.close()
 
 
+PAUSED = """
+import signal, sys
+from labs.grading import __main__, engine
+put = engine.Journal.put
+def pause(*args, **options):  # at the first result, until the run is killed
+    put(*args, **options)
+    print("one is in the journal", flush=True)
+    signal.pause()
+engine.Journal.put = pause
+sys.exit(__main__.main(sys.argv[1:]))
+"""
+
+
 @pytest.mark.slow
 def test_a_forced_run_that_is_killed_goes_on_at_the_next_one(course):
     run("grade", "--lab", "2", "--course", course, "--quiet")
-    process = start("grade", "--lab", "2", "--course", course, "--quiet", "--force")
-    journal = course / "work" / "journal" / LAB
-    end = time.monotonic() + 60
-    for wanted in ({0}, set(range(1, len(STUDENTS)))):
-        while len(list(journal.glob("[!.]*.json"))) not in wanted and time.monotonic() < end:
-            time.sleep(0.01)
-    kill(process, alone=True)
-    left = len(STUDENTS) - len(list(journal.glob("[!.]*.json")))
+    with start("grade", "--lab", "2", "--course", course, "--quiet", "--force", python=("-c", PAUSED)) as process:
+        said = []
+        while "one is in the journal\n" not in said:
+            said.append(process.stdout.readline())
+            assert said[-1], "".join(said)
+        kill(process, alone=True)
+    assert len(list((course / "work" / "journal" / LAB).glob("[!.]*.json"))) == 1
     said = run("grade", "--lab", "2", "--course", course, "--quiet")
-    assert left > 0 and f"{len(STUDENTS)} graded" in said, "what it had not come to, and what it had not written into the gradebook"
+    assert f"{len(STUDENTS)} graded" in said, "what it had not come to, and what it had not written into the gradebook"
     (course / "autograded" / "s00" / LAB / "timestamp.txt").write_text("x", encoding="utf-8")
     (course / "autograded" / "s00" / LAB / "timestamp.txt").chmod(0o444)  # as plain nbgrader leaves it
     assert "s00: 4" in run("grade", "--lab", "2", "--course", course, "--quiet", "--force", "--student", "s00")
