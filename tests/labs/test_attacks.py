@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501  an attack reads best on one line
 
+import gc
 import json
 import os
 import platform
@@ -15,7 +16,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from labs.grading import sandbox, source, trusted
 from labs.grading.normalise import rebuild
 from labs.grading.sandbox import Unsafe
-from labs.grading.session import Gone, Session, Zygote
+from labs.grading.session import Door, Gone, Session, Zygote
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is made of Linux's own means")
 ORACLE = "ORACLE-31415"  # stands in the hidden tests only
@@ -431,6 +432,12 @@ def test_a_student_process_ends_with_its_session(zygote):
     while set(children(zygote.process.pid)) & set(running) and time.monotonic() < end:
         time.sleep(0.05)
     assert not set(children(zygote.process.pid)) & set(running)
+
+
+def test_a_session_without_a_warm_process_leaves_no_socket_open(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        Session(Door(str(tmp_path / "socket"), str(tmp_path)))
+    gc.collect()  # a socket left open is a warning here, and a warning is an error
 
 
 def children(pid):
