@@ -257,15 +257,26 @@ def test_synthetic_texts_have_the_entropy_they_claim(grammar):
     """Read a sample back: every sentence has one reading, and its log-probability per character is the entropy."""
     rng = np.random.default_rng(1)
     text = grammar.sample(200_000, rng)
-    patterns = [grammar.pattern(template) for template in grammar.templates]
     bits, at = 0.0, 0
-    while len(text) - at > 200:
-        matches = [(i, pattern.match(text, at)) for i, pattern in enumerate(patterns)]
-        (i, match), *others = [(i, match) for i, match in matches if match]
-        assert not others
-        bits -= grammar.log2_probability(i, match[0])
-        at = match.end()
+    while len(text) - at > 1000:
+        ((end, log2_p),) = grammar.readings(text, at)  # exactly one
+        bits, at = bits - log2_p, end
     assert bits / at == pytest.approx(grammar.entropy_bits, rel=ENTROPY_TOLERANCE)
+
+
+def test_a_sentence_with_two_readings_is_found():
+    grammar = synthetic.Grammar({"{a}{b}.": 1}, {"a": "x xy", "b": "yz z"})
+    assert len(list(grammar.readings("xyz."))) == 2 and not list(grammar.readings("xz"))
+
+
+def test_a_grammar_by_hand():
+    grammar = synthetic.Grammar({"{a} {b}.": 1, "no.": 1}, {"a": "x y", "b": {"{a}{a}": 3, "z": 1}})
+    word = 2 / 3 * np.log2(3 / 2) + 1 / 3 * np.log2(3)  # x has twice the weight of y
+    phrase = 0.75 * np.log2(4 / 3) + 0.25 * 2 + 0.75 * 2 * word
+    assert grammar.entropy_bits == pytest.approx((1 + 0.5 * (word + phrase)) / (0.5 * 3 + 0.5 * (3 + 1.75)), rel=1e-12)
+    ((end, log2_p),) = grammar.readings("...x yx.no.", 3)
+    assert end == 8 and log2_p == pytest.approx(np.log2(0.5 * 2 / 3 * 0.75 * 1 / 3 * 2 / 3), rel=1e-12)
+    assert len(grammar.sample(101, np.random.default_rng(0))) == 101
 
 
 def test_the_note_is_displayed_only_for_synthetic_data(monkeypatch):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rnnlib import data
-from rnnlib.data import synthetic
+from rnnlib.data import draws, synthetic
 
 REAL = os.environ.get("RNNLIB_DATA")
 real_files = pytest.mark.skipif(not REAL, reason="RNNLIB_DATA names no folder with the real files")
@@ -59,13 +59,13 @@ def test_real_names():
 def test_synthetic_names_have_the_entropy_they_claim(no_files):
     """A name has one reading: log-probabilities of the readings, per character, are the entropy."""
     names = data.names()
-    onset, vowel, ending = (synthetic._zipf(len(part)) for part in (synthetic._CONSONANTS, synthetic._VOWELS, synthetic._ENDINGS))
+    onset, vowel, ending = (draws.zipf(len(part)) for part in (draws.CONSONANTS, draws.VOWELS, draws.ENDINGS))
     bits = length = 0.0
     for name in names.items[:10_000]:
-        syllables, tail = re.fullmatch(f"((?:[{synthetic._CONSONANTS}][{synthetic._VOWELS}])+)(.*)", name).groups()
-        bits -= np.log2((0.2, 0.5, 0.3)[len(syllables) // 2 - 1] * ending[synthetic._ENDINGS.index(tail)])
+        syllables, tail = re.fullmatch(f"((?:[{draws.CONSONANTS}][{draws.VOWELS}])+)(.*)", name).groups()
+        bits -= np.log2((0.2, 0.5, 0.3)[len(syllables) // 2 - 1] * ending[draws.ENDINGS.index(tail)])
         for a, b in zip(syllables[::2], syllables[1::2], strict=True):
-            bits -= np.log2(onset[synthetic._CONSONANTS.index(a)] * vowel[synthetic._VOWELS.index(b)])
+            bits -= np.log2(onset[draws.CONSONANTS.index(a)] * vowel[draws.VOWELS.index(b)])
         length += len(name) + 1
     assert bits / length == pytest.approx(names.entropy_bits, rel=ENTROPY_TOLERANCE)
 
@@ -184,13 +184,12 @@ def test_real_sunspots():
 
 
 def test_synthetic_sunspots_have_the_optimum_they_claim(no_files):
-    """The best linear forecast of the root from two years: its error is the noise of the source."""
+    """The source's own forecast of the root misses by its noise."""
     found = data.sunspots()
-    root = np.sqrt(found.values)
-    past = np.stack([root[1:-1], root[:-2], np.ones(len(root) - 2)], axis=1)
-    weights, *_ = np.linalg.lstsq(past, root[2:], rcond=None)
-    error = np.sqrt(np.mean((past @ weights - root[2:]) ** 2))
-    assert error == pytest.approx(found.optimum, rel=0.1) and root.min() > 0
+    root = np.sqrt(found.values) - 8
+    forecast = sum(weight * root[9 - lag : len(root) - lag] for lag, weight in synthetic._LAGS.items())
+    error = np.sqrt(np.mean((forecast - root[9:]) ** 2))
+    assert error == pytest.approx(found.optimum, rel=0.1) and root.min() > -8, 'no root was negative'
     spectrum = abs(np.fft.rfft(root - root.mean())) ** 2
     assert 8 < len(root) / spectrum.argmax() < 14
 

@@ -7,6 +7,7 @@ import numpy as np
 from rnnlib.checks import check_choice, check_rng
 from rnnlib.data import synthetic
 from rnnlib.data.corpora import Source, load
+from rnnlib.data.languages import languages
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -118,7 +119,7 @@ def names18():
     names : Collection
         ``items``, ``labels``, ``classes``, ``optimum``.
     """
-    items, labels, classes, optimum = synthetic.languages(18, 8_000, np.random.default_rng(0))
+    items, labels, classes, optimum = languages(18, 8_000, np.random.default_rng(0))
     fact = f"A classifier that knows the languages gets {optimum:.3f} of them right: no model can do better."
     note = f"The names come from 18 synthetic languages. {fact}"
     return Collection(items=items, labels=labels, classes=classes, optimum=optimum, name="names18", origin="synthetic", note=note)
@@ -242,7 +243,9 @@ def archive(name, offline=None):
 
     def generate():
         D, n_classes, n_train, n_test, shortest, longest = _ARCHIVES[name]
-        source = synthetic.Curves(D, n_classes, shortest, longest, np.random.default_rng(0))
+        rng = np.random.default_rng(0)
+        periodic = shortest == longest  # the four sports
+        source = synthetic.Swings(D, n_classes, longest, rng) if periodic else synthetic.Curves(D, n_classes, shortest, longest, rng)
         x_train, y_train = source.sample(n_train, np.random.default_rng(1))
         x_test, y_test = source.sample(n_test, np.random.default_rng(2))
         optimum = float((source.classify(x_test) == y_test).mean())
@@ -308,7 +311,7 @@ def sunspots(offline=None):
         return {"years": years.astype(np.int64), "values": values.astype(np.float64)}
 
     def generate():
-        values, noise = synthetic.cycles(309, np.random.default_rng(0))
+        values, noise = synthetic.cycles(309, np.random.default_rng(340))  # a draw that rises in its last part, as sunspots do
         fact = f"One year ahead, no forecast of the square root of the synthetic counts has an error below {noise:.3f}."
         return {"years": np.arange(1700, 2009), "values": values, "optimum": noise}, fact
 
