@@ -19,7 +19,7 @@ WRONG = {
     "unknown raises": ("tokenise", "ids.get(c, UNK)", "ids[c]", "raised KeyError"),
     "float ids": ("tokenise", "EOS])", "EOS], float)", "expected integers"),
     # 2 · padding
-    "padded on the left": ("pad_batch", "ids[b, : len(row)] = row", "ids[b, lengths.max() - len(row) :] = row", "stands on the left"),
+    "padded on the left": ("pad_batch", "ids[b, : len(row)] = row", "ids[b, lengths.max() - len(row) :] = row", "is on the left"),
     "padded with EOS": ("pad_batch", "PAD)", "EOS)", "padding is EOS"),
     "cut to the shortest": (
         "pad_batch",

@@ -32,7 +32,7 @@ WRONG = {
     "double carry": ("rnn_backward", "dh_seq[:, t] + carry", "dh_seq[:, t] + 2 * carry", "counted twice"),
     "time forwards": ("rnn_backward", "reversed(range(T))", "range(T)", "time runs forwards"),
     "last loss only": ("rnn_backward", "dh_seq[:, t] + carry", "dh_seq[:, t] * (t == T - 1) + carry", "only the last step's loss"),
-    "h_t for h_{t-1}": ("rnn_backward", "h_seq[:, t - 1] if t > 0 else h_0", "h_seq[:, t]", "h_t stands for h_{t-1}"),
+    "h_t for h_{t-1}": ("rnn_backward", "h_seq[:, t - 1] if t > 0 else h_0", "h_seq[:, t]", "h_t is used instead of h_{t-1}"),
     "the index wraps": ("rnn_backward", "h_seq[:, t - 1] if t > 0 else h_0", "h_seq[:, t - 1]", "wraps around"),
     "h_0 ignored": ("rnn_backward", "else h_0", "else 0 * h_0", "h_0 is taken as zero"),
     "overwritten": ("rnn_backward", "dW_hh + dU,", "dU,", "overwrites the one before"),

@@ -144,7 +144,7 @@ WRONG = {
     "b_i zero": ("forget_bias", "[-b_f, b_f,", "[0 * b_f, b_f,", "b_i is zero"),
     "no minus 1": ("forget_bias", "np.asarray(lifetimes) - 1.0", "np.asarray(lifetimes)", "the 1 is missing"),
     "base 2": ("forget_bias", "np.log(np", "np.log2(np", "base 2"),
-    "bias in both": ("forget_bias", "b, np.zeros_like(b)", "b, b", "b stands in both biases"),
+    "bias in both": ("forget_bias", "b, np.zeros_like(b)", "b, b", "b is in both biases"),
     "not transposed": ("forget_bias", "W_x.T, W_h.T", "W_x, W_h", "it is not transposed"),
     # 6 · GRU
     "z flipped": ("gru_step", "(1 - z) * n + z * h_prev", "z * n + (1 - z) * h_prev", "z is flipped"),
@@ -158,7 +158,7 @@ WRONG = {
         "    x_r, x_z, W_hr, W_hz, b_hr, b_hz = x_z, x_r, W_hz, W_hr, b_hz, b_hr\n    r = 1 / (1",
         "exchanged",
     ),
-    "bias outside r": ("gru_step", "r * (h_prev @ W_hn + b_hn)", "r * (h_prev @ W_hn) + b_hn", "b_hn stands outside of r"),
+    "bias outside r": ("gru_step", "r * (h_prev @ W_hn + b_hn)", "r * (h_prev @ W_hn) + b_hn", "b_hn is outside r"),
     "r on the input": (
         "gru_step",
         "x_n + r * (h_prev @ W_hn + b_hn)",

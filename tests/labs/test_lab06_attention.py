@@ -88,7 +88,7 @@ WRONG = {
         "additive_attention",
         "u = np.tanh((query @ W_q)[:, :, None] + (keys @ W_k)[:, None])\n    attn = softmax_of(u @ v_a",
         "u = (query @ W_q)[:, :, None] + (keys @ W_k)[:, None]\n    attn = softmax_of(np.tanh(u @ v_a)",
-        "it stands inside",
+        "it belongs inside",
     ),
     "no v_a": ("additive_attention", "u @ v_a", "u.sum(-1)", "v_a is missing"),
     "product": ("additive_attention", "[:, :, None] + (", "[:, :, None] * (", "query and key are multiplied"),
