@@ -9,6 +9,8 @@ import pytest
 _beside = Path(__file__).resolve().parents[2] / "shared" / "data"
 if "RNNLIB_DATA" not in os.environ and _beside.is_dir():
     os.environ["RNNLIB_DATA"] = str(_beside)
+if os.environ.get("RNNLIB_DATA"):  # a test may work in another folder
+    os.environ["RNNLIB_DATA"] = os.path.abspath(os.environ["RNNLIB_DATA"])
 
 
 @pytest.fixture(params=["cpu", "cuda"])

@@ -1,11 +1,13 @@
 """The build of the book: what is run again and why, what is measured, what stops it. (The built site: test_site.py.)"""
 
+import importlib
 import shutil
 from pathlib import Path
 
 import nbformat
 import pytest
 
+import tools
 from rnnlib.data.fetch import prefetch
 from tools import build, execute, lessons, website
 
@@ -175,7 +177,7 @@ def test_a_page_that_toc_lists_must_exist(book, run):
 def test_a_lesson_is_measured_and_bounded(book):
     (page,) = [book / "chapters/two.md"]
     write(book, "chapters/two.md", FRONT + "# Two\n\n" + cell("import os\nheld = bytearray(400 << 20)\nos.environ['OMP_NUM_THREADS']"))
-    notebook = lessons.get_reader(lessons.READER)(str(page))
+    notebook = lessons.reader()(str(page))
     done = execute.run_apart(page, notebook, book)
     assert done["error"] == ""
     assert 400 < done["mib"] < 700
@@ -188,6 +190,18 @@ def test_a_lesson_is_measured_and_bounded(book):
     assert build.over_bounds("two", {"cpu_seconds": 59.0, "mib": 1000.0}) == []
 
 
+def test_a_lesson_meets_no_personal_settings_and_a_relative_data_folder_from_here(book, monkeypatch):
+    for name in execute.PERSONAL:
+        monkeypatch.setenv(name, "error")
+    monkeypatch.setenv("RNNLIB_DATA", "chapters")
+    code = "import os\nos.environ['RNNLIB_DATA'], {k for k in os.environ if os.environ[k] == 'error'}"
+    page = write(book, "chapters/two.md", FRONT + "# Two\n\n" + cell(code))
+    importlib.reload(tools)
+    done = execute.run_apart(page, lessons.reader()(str(page)), book)
+    assert done["error"] == ""
+    assert done["notebook"].cells[-1].outputs[0]["data"]["text/plain"] == repr((str(ROOT / "chapters"), set()))
+
+
 def test_a_costly_lesson_fails_the_build(book, run, quick, monkeypatch):
     monkeypatch.setattr(build, "MAX_MIB", 1.0)
     status, said, site = run()
@@ -197,7 +211,7 @@ def test_a_costly_lesson_fails_the_build(book, run, quick, monkeypatch):
 
 def test_a_kernel_that_dies_is_named(book):
     page = write(book, "chapters/two.md", FRONT + "# Two\n\n" + cell("import os\nprint('last words', flush=True)\nos._exit(3)"))
-    done = execute.run_apart(page, lessons.get_reader(lessons.READER)(str(page)), book)
+    done = execute.run_apart(page, lessons.reader()(str(page)), book)
     assert "The kernel died" in done["error"]
 
 

@@ -141,6 +141,22 @@ def test_a_name_that_a_package_passes_on_leads_to_its_home(package):
     assert names("from rnnlib.sub.show import hide\nhide()", root) == {"sub.show.hide"}
 
 
+MAYBE = "try:\n    from rnnlib.b import two as f\nexcept ImportError:\n    f = 1\n\ndef g():\n    f\n"
+
+
+@pytest.mark.parametrize(
+    ("init", "source", "expected"),
+    [
+        ("from rnnlib.b import two\n", "from rnnlib import sub\ngetattr(sub, 'two')()", {"b.two"}),
+        ("from rnnlib.b import *\n", "from rnnlib import sub\nsub.three()", {"b.three"}),
+        (MAYBE, "from rnnlib.sub import g\ng()", {"b.two"}),
+    ],
+    ids=["a package used as a value", "a star", "an import that may fail"],
+)
+def test_what_a_module_only_passes_on_is_reached(package, init, source, expected):
+    assert expected <= names(source, package(b=B, sub__in____init__=init))
+
+
 def test_the_texts_hold_foreign_names_and_change_with_them(package):
     before = dict.fromkeys(Reach("from rnnlib.b import two\ntwo()", package(b=B)).texts())
     assert ("rnnlib.b", "np = numpy:") in before

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import nbformat
 
+PERSONAL = ("MPLBACKEND", "MATPLOTLIBRC", "PYTHONWARNINGS", "PYTHONSTARTUP", "PYTHONINSPECT", "PYTHONOPTIMIZE")  # variables
 CELL_SECONDS = 300  # a cell that hangs is stopped; what a lesson may cost is bounded in tools/build.py
 
 
@@ -74,10 +75,11 @@ def used_by_children():
 
 
 def environment(root):
-    """The variables that a kernel starts with: one thread, this checkout's library, nobody's start-up files."""
+    """The variables that a kernel starts with: one thread, this checkout's library, no personal settings of Python or matplotlib."""
     path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    return {**os.environ, **threads, "IPYTHONDIR": str(root / "_build" / ".ipython"), "PYTHONPATH": path}
+    ours = {name: value for name, value in os.environ.items() if name not in PERSONAL}
+    return {**ours, **threads, "IPYTHONDIR": str(root / "_build" / ".ipython"), "PYTHONPATH": path}
 
 
 def run_apart(page, notebook, root):

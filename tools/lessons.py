@@ -43,7 +43,8 @@ def lessons(root):
 
 
 @functools.cache
-def _reader():
+def reader():
+    """What reads a page as a notebook."""
     from jupyter_cache.readers import get_reader  # not on Binder, where the list of lessons is read all the same
 
     return get_reader(READER)
@@ -57,7 +58,7 @@ def code_cells(page):
 
 @functools.cache
 def _code_cells(page, *state):
-    notebook = _reader()(page)
+    notebook = reader()(page)
     return [
         "\n".join(line for line in cell.source.splitlines() if not line.lstrip().startswith(("%", "!")))
         for cell in notebook.cells

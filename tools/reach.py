@@ -151,7 +151,7 @@ class Reach:
 
     def __init__(self, source, root, package="rnnlib"):
         self.package = package
-        self.root, self.reached, self.loaded, self._modules = Path(root), set(), set(), {}
+        self.root, self.reached, self.loaded, self._modules, self._whole = Path(root), set(), set(), {}, set()
         self.code = Module("", source)
         self._todo = []
         for target in self.code.bindings.values():
@@ -191,14 +191,23 @@ class Reach:
             self._todo.append((module, k))
 
     def _take_all(self, module):
+        """All that a module defines and passes on."""
+        if module.name in self._whole:
+            return
+        self._whole.add(module.name)
         for k, node in enumerate(module.statements):
             if not isinstance(node, (ast.Import, ast.ImportFrom)) and not _is_text(node):
                 self._take(module, k)
+        for name, target in module.bindings.items():
+            if not name.startswith("import "):
+                self._arrive(target, [])
 
     def _follow(self, module, k):
         chains, local = module.uses(k)
         for target in local.values():
             self._load(target)
+            if k in module.effects:  # ``try: from a import f`` binds a name that the rest of the module may use
+                self._arrive(target, [])
         for chain in chains:
             self._resolve(module, chain, local)
         for bindings in (local, module.bindings):
@@ -240,7 +249,8 @@ class Reach:
                 return self.find(module.bindings[name], names[k + 1 :])
             inner = self.module(f"{module.name}.{name}")
             if inner is None:
-                break
+                star = module.bindings.get("*")
+                return self.find(star, names[k:]) if star and self.module(star.rstrip(":")) else (module, None)
             module = inner
             self._load(module.name)
         return module, None

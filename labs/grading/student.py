@@ -31,5 +31,6 @@ def open_lab(course, lab, browser=True):
         command.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:  # in a container, where JupyterLab would refuse
         command.append("--allow-root")
+    data = {name: os.path.abspath(os.environ[name]) for name in ("RNNLIB_DATA", "RNNLIB_CACHE") if os.environ.get(name)}
     programs = sysconfig.get_path("scripts")  # of this environment: a terminal or a cell of the lab says `nbgrader validate`
-    return subprocess.call(command, env={**os.environ, "PATH": os.pathsep.join([programs, os.environ.get("PATH", os.defpath)])})
+    return subprocess.call(command, env={**os.environ, **data, "PATH": os.pathsep.join([programs, os.environ.get("PATH", os.defpath)])})
