@@ -48,6 +48,9 @@ kills: $(ENVIRONMENT)  ## Kill the grader 50 times at random and check that ever
 bench: $(ENVIRONMENT)  ## Measure the claims about speed on this machine
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(PY) "$$script"; done
 
+package: $(ENVIRONMENT)  ## Build rnnlib's wheel and sdist, and use them in fresh environments (needs the package index)
+	@$(PY) tests/proofs/package.py $(PIP_ARGS)
+
 picture: book  ## Draw the picture of a lesson that the README shows (needs Chromium or Chrome)
 	@$(PY) -m tools.picture
 

@@ -148,7 +148,7 @@ def test_the_slope_is_the_logarithm_of_the_spectral_radius(rho):
 def test_spectral_radius_of_a_sparse_matrix():
     generator = np.random.default_rng(2)
     for n in (60, 300):
-        W = scipy.sparse.random_array((n, n), density=10 / n, rng=generator, data_sampler=generator.standard_normal, format="csr")
+        W = scipy.sparse.csr_array(generator.standard_normal((n, n)) * (generator.random((n, n)) < 10 / n))
         assert spectral_radius(W) == pytest.approx(spectral_radius(W.toarray()), rel=1e-9)
 
 

@@ -76,8 +76,8 @@ def full(cell, params, x, loss_fn, state=None, *, every=None, **options):
     >>> params = {"W_xh": np.array([[1.0]]), "W_hh": np.array([[0.5]]), "b_h": np.zeros(1)}
     >>> last = lambda h_seq, start: (h_seq[0, -1, 0], np.array([[[0.0], [0.0], [1.0]]]))  # the loss is h_3
     >>> loss, grads, h_3 = full("rnn", params, np.ones((1, 3, 1)), last, activation="relu")  # h = 1, 1.5, 1.75
-    >>> loss, grads["W_hh"]  # h_2 + W_hh h_1
-    (np.float64(1.75), array([[2.]]))
+    >>> float(loss), grads["W_hh"]  # h_2 + W_hh h_1
+    (1.75, array([[2.]]))
     """
     T = _check(cell, params, x)
     every = T if every is None else every

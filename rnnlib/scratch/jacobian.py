@@ -112,8 +112,8 @@ def product_norms(J):
 
     Examples
     --------
-    >>> product_norms(np.broadcast_to(0.1 * np.eye(3), (400, 3, 3)))[-1]
-    np.float64(-400.0)
+    >>> float(product_norms(np.broadcast_to(0.1 * np.eye(3), (400, 3, 3)))[-1])
+    -400.0
     """
     J = to_numpy(J)
     check_array("J", J)
