@@ -68,9 +68,11 @@ def code_hash(page, root=ROOT):
 
 
 def _numbers(cell):
-    """A cell without comments, asserts and the calls that only show something."""
+    """A cell without comments, asserts, the calls that only show something and the imports of what shows it."""
     lines = bare(cell, keep_checks=False)
     for node in ast.parse(cell).body:
+        if isinstance(node, ast.ImportFrom) and node.module in NOT_NUMBERS:
+            lines[node.lineno - 1 : node.end_lineno] = [""] * (node.end_lineno - node.lineno + 1)
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             calls = [inner for inner in ast.walk(node) if isinstance(inner, ast.Call)]
             if len(calls) == 1 and ast.unparse(node.value.func).partition(".")[0] in SHOWING:
