@@ -119,7 +119,7 @@ def test_locked_processes_give_the_same_marks_as_bare_nbgrader(course):
         pytest.skip(said)
     run("labs.grading", "export", "--lab", "2", "--course", course, "--to", course / "grades.csv")
     assert scores(course) == before
-    assert run("labs.grading", "feedback", "--lab", "2", "--course", course).startswith("Wrote 5 pages")
+    assert run("labs.grading", "feedback", "--lab", "2", "--course", course).startswith("Pages: 5, in ")
     report = re.compile(r"temporal_affine: 6 of 7 points.*?</pre>", re.S)
     assert report.search(page(course, WRONG))[0] == report.search(messages)[0], "the same numbers were drawn, the same words said"
 

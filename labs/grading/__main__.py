@@ -108,13 +108,13 @@ def _run(o, course, lab):
         for c in done:
             if c.problem != KEPT:
                 print(f"{c.student or '-'}: {c.origin}" + (f": {c.problem}" if c.problem else ""))
-        print(f"{len(done)} files, {sum(c.problem == KEPT for c in done)} of them {KEPT}.\nNext: {_command('grade', course, lab)}")
+        print(f"Files: {len(done)}, {KEPT}: {sum(c.problem == KEPT for c in done)}.\nNext: {_command('grade', course, lab)}")
     elif o.verb == "grade":
         _tell(course, lab, _grade(o, course, lab))
     elif o.verb == "feedback":
         from labs.grading.feedback import feedback
 
-        print(f"Wrote {len(feedback(course, lab))} pages to {course.root / 'feedback'}")
+        print(f"Pages: {len(feedback(course, lab))}, in {course.root / 'feedback'}")
     elif o.verb == "export":
         _export(o, course, lab)
     elif o.verb == "report":
@@ -155,13 +155,13 @@ def _tell(course, lab, graded):
             print(f"    {note}")
     if not graded:
         count = len(course.students(lab))
-        done = f"{count} submissions are graded already (--force grades them again)"
-        print("Nothing to do:", done if count else f"no submissions yet. Run {_command('collect', course, lab)} first")
+        done = f"graded already: {count} (--force grades them again)"
+        print("Nothing to do;", done if count else f"no submissions yet. Run {_command('collect', course, lab)} first")
     else:
         from labs.grading.report import report
 
         waiting, noted = sum(g.needs_person for g in graded), sum(bool(g.notes) for g in graded)
-        print(f"\n{len(graded)} graded, {waiting} of them need manual grading (in Formgrader), {noted} have a note about the file.")
+        print(f"\nGraded: {len(graded)}. Need manual grading (in Formgrader): {waiting}. With a note about the file: {noted}.")
         print(f"Report: {report(course, lab)}\nNext: {_command('feedback', course, lab)} and {_command('export', course, lab)}")
 
 

@@ -159,7 +159,7 @@ def test_a_class_is_graded_once_even_if_every_run_is_killed(course):
     assert len(rows) == len(STUDENTS) * 15
     assert all((course / "autograded" / s / LAB / f"{LAB}.ipynb").exists() for s in STUDENTS)
     journal = {p: p.stat().st_mtime_ns for p in (course / "work" / "journal" / LAB).iterdir()}
-    assert run("grade", "--lab", "2", "--course", course, "--quiet").startswith("Nothing to do: 8 submissions are graded already")
+    assert run("grade", "--lab", "2", "--course", course, "--quiet").startswith("Nothing to do; graded already: 8 ")
     assert marks(course) == rows
     assert journal == {p: p.stat().st_mtime_ns for p in (course / "work" / "journal" / LAB).iterdir()}, "finished work is not repeated"
 
@@ -259,7 +259,7 @@ def test_a_forced_run_that_is_killed_goes_on_at_the_next_one(course):
         kill(process, alone=True)
     assert len(list((course / "work" / "journal" / LAB).glob("[!.]*.json"))) == 1
     said = run("grade", "--lab", "2", "--course", course, "--quiet")
-    assert f"{len(STUDENTS)} graded" in said, "what it had not come to, and what it had not written into the gradebook"
+    assert f"Graded: {len(STUDENTS)}." in said, "what it had not come to, and what it had not written into the gradebook"
     (course / "autograded" / "s00" / LAB / "timestamp.txt").write_text("x", encoding="utf-8")
     (course / "autograded" / "s00" / LAB / "timestamp.txt").chmod(0o444)  # as plain nbgrader leaves it
     assert "s00: 4" in run("grade", "--lab", "2", "--course", course, "--quiet", "--force", "--student", "s00")

@@ -472,7 +472,7 @@ LINE = "train_model: 10 of 10 points\nbits per character on the hidden text: {:.
 
 
 def test_the_leaderboard_lists_who_kept_to_the_rules(tmp_path, capsys):
-    assert leaderboard.main(["--course", str(tmp_path)]) == 1 and "nothing of lab07_applications is graded" in capsys.readouterr().err
+    assert leaderboard.main(["--course", str(tmp_path)]) == 1 and "lab07_applications: no graded submissions" in capsys.readouterr().err
     graded(tmp_path, "ada", LINE.format(0.61, 15000, ""))
     graded(tmp_path, "bob", LINE.format(0.55, 19000, ""))
     graded(tmp_path, "cleo", LINE.format(0.51, 90000, ", out of competition"))
