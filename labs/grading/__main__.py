@@ -11,7 +11,10 @@ import warnings
 from labs.grading import source
 from labs.grading.build import RoadError
 from labs.grading.course import Course, for_nbgrader
+from labs.grading.journal import NO_ROOM
 from labs.grading.sandbox import LAYERS, Unsafe
+
+FULL = ("No space left on device", "Disk quota exceeded", "disk is full")  # in a log of nbgrader's, as the system and SQLite say it
 
 
 def parser():
@@ -69,13 +72,19 @@ def main(words=None):
         if o.verb != "open":
             for_nbgrader(o.course)
         return _run(o, Course(o.course), lab)
-    except (RoadError, OSError, ValueError) as problem:
-        print(sentence(problem), file=sys.stderr)
-        return 1
     except Unsafe as problem:
         print(f"Nothing was graded: this machine cannot sandbox students' code. Missing layer: {problem}", file=sys.stderr)
         print("Use another machine, or grade without this layer: --allow-missing LAYER.", file=sys.stderr)
         print("With --engine nbgrader there is no sandbox at all.", file=sys.stderr)
+        return 1
+    except Exception as problem:
+        if getattr(problem, "errno", None) in NO_ROOM or any(words in str(problem) for words in FULL):
+            where = getattr(problem, "filename", None) or o.course
+            print(f"{where}: the disk is full. Nothing is half done: make room and run the same command again.", file=sys.stderr)
+        elif isinstance(problem, (RoadError, OSError, ValueError)):
+            print(sentence(problem), file=sys.stderr)
+        else:
+            raise
         return 1
 
 

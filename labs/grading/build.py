@@ -3,6 +3,7 @@
 import nbformat
 
 from labs.grading import source
+from labs.grading.journal import write_whole
 
 
 class RoadError(Exception):
@@ -13,7 +14,7 @@ def build(course, lab):
     """Write the lab's full notebook into the course's ``source`` folder and return its path."""
     path = course.folder("source", lab) / f"{lab}.ipynb"
     path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(source.notebook(lab), path)
+    write_whole(path, nbformat.writes(source.notebook(lab)).encode())
     return path
 
 

@@ -76,13 +76,18 @@ def _collect(course, lab, folder, force, notes):
         if target.exists() and not force:
             done.append(Collected(student, path.name, KEPT if _same(path, target / f"{lab}.ipynb") else REPLACEABLE))
             continue
-        shutil.rmtree(target, ignore_errors=True)
-        target.mkdir(parents=True)
-        problem = "; ".join(filter(None, [notes.get(path.name, ""), _take(path, target / f"{lab}.ipynb")]))
-        if problem:
-            (target / PROBLEM).write_text(problem, encoding="utf-8")
-        stamp = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC)
-        (target / "timestamp.txt").write_text(stamp.strftime("%Y-%m-%d %H:%M:%S UTC"), encoding="utf-8")
+        half = target.with_name(f".{lab}.{os.getpid()}")  # on a full disk nobody loses what was collected before
+        try:
+            half.mkdir(parents=True)
+            problem = "; ".join(filter(None, [notes.get(path.name, ""), _take(path, half / f"{lab}.ipynb")]))
+            if problem:
+                (half / PROBLEM).write_text(problem, encoding="utf-8")
+            stamp = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC)
+            (half / "timestamp.txt").write_text(stamp.strftime("%Y-%m-%d %H:%M:%S UTC"), encoding="utf-8")
+            shutil.rmtree(target, ignore_errors=True)
+            half.rename(target)
+        finally:
+            shutil.rmtree(half, ignore_errors=True)
         done.append(Collected(student, path.name, problem))
     return sorted(done, key=lambda c: c.student)
 

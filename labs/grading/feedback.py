@@ -1,10 +1,13 @@
 """Marks → one HTML page a student, and one CSV of grades."""
 
 import csv
+import io
 import json
 import pathlib
+import tempfile
 
 from labs.grading.build import RoadError
+from labs.grading.journal import write_whole
 from labs.grading.normalise import ABOUT
 
 
@@ -26,14 +29,14 @@ def export(course, lab=None, to=None):
     to = pathlib.Path(to) if to else course.root / "exports" / (f"{lab}.csv" if lab else "grades.csv")
     to.parent.mkdir(parents=True, exist_ok=True)
     plugin = CsvExportPlugin()
-    plugin.to = str(to)
     plugin.assignment = [lab] if lab else []
-    with course.book() as book:
+    with course.book() as book, tempfile.TemporaryDirectory() as folder:
+        plugin.to = str(pathlib.Path(folder) / "grades.csv")
         plugin.export(book)
+        with open(plugin.to, newline="", encoding="utf-8") as file:
+            head, *rows = list(csv.reader(file))
         names = [lab] if lab else [assignment.name for assignment in book.assignments]
         waiting = {(name, row.student.id) for name in names for row in book.assignment_submissions(name) if row.needs_manual_grade}
-    with open(to, newline="", encoding="utf-8") as file:
-        head, *rows = list(csv.reader(file))
     place = {name: head.index(name) for name in ("assignment", "student_id")}
     for row in rows:
         name, student = row[place["assignment"]], row[place["student_id"]]
@@ -78,5 +81,6 @@ def notes_of(course, lab, student):
 
 
 def _write(path, rows):
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(rows)
+    table = io.StringIO(newline="")
+    csv.writer(table).writerows(rows)
+    write_whole(path, table.getvalue().encode())

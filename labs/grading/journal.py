@@ -3,10 +3,13 @@
 A result counts for the submission, the lab and the engine that it was made from: their hash is its name.
 """
 
+import errno
 import hashlib
 import json
 import os
 import pathlib
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)  # the disk, or one's own part of it, is full
 
 
 class Journal:
@@ -42,6 +45,9 @@ def write_whole(path, data, mode=0o666, replace=True):
     With ``replace=False`` a file that is there stays as it is, and of two processes at once the first wins.
     """
     path = pathlib.Path(path)
+    if path.exists() and not path.is_file():  # a terminal, a pipe
+        path.write_bytes(data)
+        return
     half = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with open(half, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
@@ -52,6 +58,9 @@ def write_whole(path, data, mode=0o666, replace=True):
             os.replace(half, path)
         else:
             _put(half, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a write does not say where
+        raise
     finally:
         half.unlink(missing_ok=True)
 

@@ -7,6 +7,7 @@ prints, and a line is worth as much as that.
 
 import argparse
 import csv
+import io
 import pathlib
 import re
 import sys
@@ -15,6 +16,7 @@ import nbformat
 
 from labs.grading import source
 from labs.grading.course import Course, for_nbgrader
+from labs.grading.journal import write_whole
 
 COLUMNS = ("place", "student", "bits_per_character", "numbers", "seconds", "best_possible")
 _LINE = re.compile(
@@ -63,15 +65,16 @@ def main(words=None):
     try:
         lab, course = source.find(o.lab), Course(for_nbgrader(o.course))
         rows = results(course, lab)
-    except (FileNotFoundError, ValueError) as problem:
-        print(problem, file=sys.stderr)
-        return 1
-    path = o.to or course.root / "exports" / f"{lab}_leaderboard.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
+        path = o.to or course.root / "exports" / f"{lab}_leaderboard.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        table = io.StringIO(newline="")
+        writer = csv.DictWriter(table, COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
+        write_whole(path, table.getvalue().encode())
+    except (OSError, ValueError) as problem:
+        print(problem, file=sys.stderr)
+        return 1
     print(path)
     return 0
 

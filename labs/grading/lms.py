@@ -11,6 +11,7 @@ import unicodedata
 import zipfile
 
 from labs.grading.collect import BAD_ZIP, MAX_FILE
+from labs.grading.journal import NO_ROOM
 
 MAX_MEMBERS, MAX_TOTAL = 20_000, 8 << 30
 # Canvas: doejane_LATE_1234_56789_lab02_rnn-1.ipynb        Moodle: Jane Doe_1234_assignsubmission_file_/lab02_rnn.ipynb
@@ -74,6 +75,8 @@ def unpack(archive, lab, folder):
                     notes[target.name] = "; ".join(remarks)
             return notes
     except (zipfile.BadZipFile, OSError) as error:
+        if getattr(error, "errno", None) in NO_ROOM:
+            raise
         raise ValueError(f"{archive}: expected a zip from Canvas or Moodle, got an unreadable file ({type(error).__name__})") from None
 
 

@@ -8,6 +8,7 @@ import nbformat
 from markupsafe import Markup
 
 from labs.grading.engine import submission
+from labs.grading.journal import write_whole
 from labs.grading.normalise import Unreadable, cells_in
 
 _PAGE = pathlib.Path(__file__).with_name("similarity.html")
@@ -74,7 +75,7 @@ def similarity(course, lab, threshold=0.8, to=None):
             rows.append((float(share), sides[0][0], sides[1][0], sides[0][1], sides[1][1]))
     template = jinja2.Environment(autoescape=True, trim_blocks=True).from_string(_PAGE.read_text(encoding="utf-8"))
     html = template.render(lab=lab, threshold=threshold, compared=len(texts), pairs=rows[:MOST])
-    page.write_text(html, encoding="utf-8")
+    write_whole(page, html.encode())
     return page, [row[:3] for row in rows]
 
 

@@ -4,6 +4,7 @@ import pathlib
 
 from labs.grading import source
 from labs.grading.build import RoadError
+from labs.grading.journal import write_whole
 
 
 def solutions(course, lab, to=None):
@@ -38,5 +39,5 @@ def solutions(course, lab, to=None):
     except CellExecutionError as error:
         raise RoadError(f"{lab}: a cell of the model answer failed:\n{error}") from None
     html, _ = HTMLExporter(template_name="lab").from_notebook_node(notebook)
-    page.write_text(html, encoding="utf-8")
+    write_whole(page, html.encode())
     return page

@@ -19,6 +19,7 @@ from labs.grading.collect import PROBLEM, collect
 from labs.grading.course import Course
 from labs.grading.forbid_text import in_texts
 from labs.grading.hidden import run_hidden
+from labs.grading.journal import write_whole
 from labs.grading.normalise import MAX_BYTES, Unreadable, normalise, read_cells, rebuild
 
 LAB = "lab02_rnn"
@@ -415,6 +416,55 @@ def test_the_key_is_made_whole_and_once(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         Course(tmp_path / "full")
     assert not any(path.is_file() for path in (tmp_path / "full").rglob("*")), "a key that is half there would be kept"
+
+
+def test_a_full_disk_is_said_in_a_line_and_leaves_nothing_half_done(tmp_path, capsys, monkeypatch):
+    course, box = Course(tmp_path / "course"), tmp_path / "box"
+    box.mkdir()
+    (box / "ada.ipynb").write_text("old", encoding="utf-8")
+    collect(course, LAB, box)
+    (box / "ada.ipynb").write_text("new", encoding="utf-8")
+    (box / "ben.ipynb").write_text("new", encoding="utf-8")
+    words = ["--lab", "2", "--course", str(course.root)]
+
+    def full(origin, target):
+        Path(target).write_text("n", encoding="utf-8")
+        raise OSError(errno.ENOSPC, "No space left on device", str(target))
+
+    def said(*verb):
+        assert main([*verb, *words]) == 1
+        text = capsys.readouterr().err.strip()
+        assert "\n" not in text and "make room and run the same command again" in text
+        return text
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    assert "the disk is full" in said("collect", "--from", str(box), "--force")
+    assert [p.read_text(encoding="utf-8") for p in course.root.glob("submitted/*/*/*.ipynb")] == ["old"] and course.students(LAB) == ["ada"]
+    assert not any(path.name.startswith(".") for path in course.root.rglob("*"))
+
+    def full_at_the_end(fd):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full_at_the_end)
+    assert f"{LAB}.ipynb: the disk is full" in said("build")
+    assert not any(path.is_file() for path in course.root.glob("source/**/*"))
+
+    def full_database(self, lab):
+        raise RuntimeError("(sqlite3.OperationalError) database or disk is full")
+
+    monkeypatch.setattr(Course, "students", full_database)
+    assert f"{course.root}: the disk is full" in said("report")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are POSIX")
+def test_what_is_no_file_is_written_to_and_stays(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_whole(tmp_path / "pipe", b"a table")
+        assert os.read(reader, 100) == b"a table" and [p.name for p in tmp_path.iterdir()] == ["pipe"]
+    finally:
+        os.close(reader)
 
 
 def test_the_next_step_names_the_same_course(tmp_path, capsys):
