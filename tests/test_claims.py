@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from rnnlib import data
 from tools import claims, lessons
+from tools.rnnbook.claims import MEASURED
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLES = claims.read()
@@ -149,8 +151,35 @@ TOML = (
     ids=["true", "false", "unknown", "not measured"],
 )
 def test_the_page_shows_the_spread_or_the_build_stops(coin, tmp_path, monkeypatch, holds, page, with_result, warning):
+    words, said = site(coin, tmp_path, monkeypatch, holds, page, with_result)
+    if warning:
+        assert warning in said
+        return
+    assert said == ""
+    assert "A coin is small. over 3 seeds mean least most value 0.5 0 1 Held by 3 of 3 seeds" in words
+    assert "The code has changed since" in words, "the page of this test has other cells than the lesson that was run"
+    assert "the coin 0.500 0.000 – 1.000 0.5 0.5" in words
+    assert MEASURED not in words
+
+
+@pytest.mark.parametrize(("missing", "lines"), [(("alice.txt",), 2), ((), 0)], ids=["a stand-in", "always synthetic"])
+def test_beside_synthetic_data_a_claim_says_what_was_measured(coin, tmp_path, monkeypatch, missing, lines):
+    shown = []
+    monkeypatch.setattr("rnnlib.data.corpora.display", shown.append)
+    data.Corpus(text="", name="alice", origin="synthetic", missing=missing, note="About the data.").show_note()
+    page = PAGE.replace("# Coin\n", f"# Coin\n\n```{{raw}} html\n{shown[0]['text/html']}\n```\n")
+    words, said = site(coin, tmp_path, monkeypatch, "coin_value < 2", page)
+    assert said == "" and "About the data." in words
+    assert words.count(MEASURED) == lines, "one in the claim, one after the table"
+    if lines:
+        assert re.search(rf"make claims LESSON=coin\)\.[^|]*{re.escape(MEASURED)}.*the coin 0\.500 .* {re.escape(MEASURED)}", words)
+
+
+def site(coin, tmp_path, monkeypatch, holds, page, with_result=True):
+    """The words of a page built by a strict Sphinx, and what Sphinx complained of."""
     from sphinx.application import Sphinx
     from sphinx.errors import SphinxError
+    from sphinx.util.docutils import docutils_namespace
 
     (tmp_path / "chapters").mkdir()
     (tmp_path / "chapters" / "coin.md").write_text(page, encoding="utf-8")
@@ -163,17 +192,12 @@ def test_the_page_shows_the_spread_or_the_build_stops(coin, tmp_path, monkeypatc
         claims.result_file("coin", tmp_path).write_text(claims.result_file("coin", coin[0]).read_text(encoding="utf-8"), encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     said = io.StringIO()
-    app = Sphinx(tmp_path, tmp_path, tmp_path / "out", tmp_path / "tree", "html", status=None, warning=said)
-    try:
-        app.build()
-    except SphinxError as error:
-        said.write(str(error))
-    if warning:
-        assert warning in said.getvalue()
-        return
-    assert said.getvalue() == ""
-    html = re.sub(r"<[^>]+>", " ", (tmp_path / "out/chapters/coin.html").read_text(encoding="utf-8"))
-    words = " ".join(html.split())
-    assert "A coin is small. over 3 seeds mean least most value 0.5 0 1 Held by 3 of 3 seeds" in words
-    assert "The code has changed since" in words, "the page of this test has other cells than the lesson that was run"
-    assert "the coin 0.500 0.000 – 1.000 0.5 0.5" in words
+    with docutils_namespace():  # a second Sphinx in one process
+        app = Sphinx(tmp_path, tmp_path, tmp_path / "out", tmp_path / "tree", "html", status=None, warning=said)
+        try:
+            app.build()
+        except SphinxError as error:
+            said.write(str(error))
+    html = tmp_path / "out/chapters/coin.html"
+    words = re.sub(r"<[^>]+>", " ", html.read_text(encoding="utf-8")) if html.is_file() else ""
+    return " ".join(words.split()), said.getvalue()

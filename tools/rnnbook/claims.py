@@ -1,6 +1,7 @@
 """What the stored runs of a claim say, on the page: ``{claim}`` for one claim, ``{alice-table}`` for the course's growing table.
 
 A claim without a stored run, or one that the stored runs contradict, is a warning, and a warning stops the build.
+Claims are measured on real data: a page whose outputs ran on synthetic data says so beside each claim and each table.
 """
 
 from pathlib import Path
@@ -11,9 +12,11 @@ from docutils.parsers.rst import directives
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
+from rnnlib.data.corpora import STAND_IN
 from tools import claims, lessons
 
 log = logging.getLogger(__name__)
+MEASURED = "Measured on the real data. This page ran on synthetic data."
 
 
 def number(value):
@@ -101,6 +104,21 @@ class AliceTable(SphinxDirective):
         return [table(("model", "bits per character", "least – most", "seconds", "parameters"), rows)]
 
 
+def say_what_was_measured(app, doctree):
+    """After each claim and each table of a page that shows synthetic data: these numbers are not of this page."""
+    if not any(STAND_IN in raw.astext() for raw in doctree.findall(nodes.raw)):
+        return
+    for table in list(doctree.findall(nodes.table)):
+        if "claim-table" in table["classes"]:
+            box = table.parent if "claim" in table.parent.get("classes", []) else None
+            line = nodes.paragraph("", MEASURED, classes=["claim-end"])
+            if box is None:
+                table.parent.insert(table.parent.index(table) + 1, line)
+            else:
+                box.append(line)
+
+
 def setup(app):
+    app.connect("doctree-read", say_what_was_measured)
     app.add_directive("claim", ClaimDirective)
     app.add_directive("alice-table", AliceTable)
