@@ -55,7 +55,7 @@ def pick_device(prefer=None):
     device = torch.device(prefer)
     have = {"cpu": 1, "mps": int(has_mps), "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0}[kind]
     if (device.index or 0) >= have:
-        raise RuntimeError(f"prefer: expected a device of this machine, got {str(device)!r} (it has {have} of kind {kind!r})")
+        raise RuntimeError(f"prefer: expected a device that this machine has, got {str(device)!r} (it has {have} of kind {kind!r})")
     return device
 
 
@@ -264,7 +264,7 @@ def _check_arguments(model, batches, loss_fn, epochs, lr, max_norm, valid, patie
     if patience is not None:
         check_number("patience", patience, 1, integer=True)
         if valid is None:
-            raise ValueError("patience: expected valid= beside it, got none")
+            raise ValueError("patience: expected the argument valid as well, got None")
     if checkpoint_every is not None:
         check_number("checkpoint_every", checkpoint_every, 1, integer=True)
     if dtype not in (None, torch.bfloat16):
@@ -311,8 +311,7 @@ def _check_finite(loss, norm, epoch, update, max_norm):
         if not math.isfinite(value):
             hint = "a smaller lr, or max_norm=1.0" if max_norm is None else "a smaller lr or max_norm"
             raise FloatingPointError(
-                f"{what}: expected a finite number, got {value} at epoch {epoch}, update {update}; "
-                f"likely cure: {hint}, or look for NaN in the batch"
+                f"{what}: expected a finite number, got {value} at epoch {epoch}, update {update}. Try {hint}, or look for NaN in the batch"
             )
 
 
@@ -363,7 +362,7 @@ def _rows(item, rank, world, device, dtype):
         return item
     if world > 1:
         if item.shape[0] % world:
-            raise ValueError(f"batches: expected a batch size that {world} processes can share evenly, got {item.shape[0]}")
+            raise ValueError(f"batches: expected a batch size divisible by the {world} processes, got {item.shape[0]}")
         item = item.chunk(world)[rank]
     return item.to(device, dtype if item.is_floating_point() else None, non_blocking=True)
 

@@ -202,7 +202,7 @@ def test_a_download_that_is_given_up_leaves_nothing_behind(monkeypatch, own_cach
 
 def test_what_arrives_after_the_time_is_refused():
     assert fetch._Buffer(time.monotonic() + 60).write(b"abc") == 3
-    with pytest.raises(TimeoutError, match="the time for this download is over"):
+    with pytest.raises(TimeoutError, match="the download took too long"):
         fetch._Buffer(time.monotonic() - 1).write(b"abc")
 
 

@@ -124,7 +124,7 @@ def test_bad_arguments_are_named():
         (lambda: uniform((D, H), 0, 1.0), TypeError, r"rng: expected a numpy.random.Generator, got int"),
         (lambda: uniform((D, H), r, -1.0), ValueError, r"bound: expected a number >= 0, got -1.0"),
         (lambda: glorot((D,), r), ValueError, r"shape: expected two sizes, got \(3,\)"),
-        (lambda: glorot((D, H), r, blocks=4), ValueError, r"shape: expected a number of columns that 4 blocks divide, got \(3, 5\)"),
+        (lambda: glorot((D, H), r, blocks=4), ValueError, r"shape: expected a number of columns divisible by blocks = 4, got \(3, 5\)"),
         (lambda: glorot((D, H), np.random), TypeError, r"rng: expected a numpy.random.Generator, got module"),
         (lambda: orthogonal((D, H), None), TypeError, r"rng: expected a numpy.random.Generator, got NoneType"),
         (lambda: orthogonal((D, H), r, gain="1"), TypeError, r"gain: expected a number, got str"),

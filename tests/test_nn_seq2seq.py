@@ -208,7 +208,7 @@ def test_the_cnn_stays_frozen():
     "call, error, text",
     [
         (lambda: make("luong"), ValueError, "attention: expected one of None, 'additive', 'dot', 'general', got 'luong'"),
-        (lambda: make("dot", bidirectional=True), ValueError, "attention: 'dot' needs annotations of the state's size H = 8, got 16"),
+        (lambda: make("dot", bidirectional=True), ValueError, "annotations of the state's size H = 8 for 'dot', got 16"),
         (lambda: make(cell="gur"), ValueError, "cell: expected one of"),
         (lambda: make(end=1), ValueError, "pad, start, end: expected three different ids, got 0, 1, 1"),
         (lambda: make(end=V_TARGET), ValueError, "end: expected a number >= 0 and <= 9"),

@@ -47,7 +47,7 @@ def test_pick_device_takes_what_the_machine_has():
 def test_pick_device_refuses_the_impossible():
     with pytest.raises(ValueError, match="prefer: expected one of 'cuda', 'mps', 'cpu', got 'tpu'"):
         pick_device("tpu")
-    with pytest.raises(RuntimeError, match="prefer: expected a device of this machine, got 'cuda:99'"):
+    with pytest.raises(RuntimeError, match="prefer: expected a device that this machine has, got 'cuda:99'"):
         pick_device("cuda:99")
 
 
@@ -184,7 +184,7 @@ def test_nan_stops_before_it_reaches_the_weights():
         (dict(loss_fn=lambda m, x, y, state: m(x).sum(), carry_state=True), TypeError, r"loss_fn: expected \(loss, state\)"),
         (dict(epochs=0), ValueError, "epochs: expected a number >= 1, got 0"),
         (dict(max_norm=0), ValueError, "max_norm: expected a number > 0"),
-        (dict(patience=2), ValueError, "patience: expected valid= beside it"),
+        (dict(patience=2), ValueError, "patience: expected the argument valid as well"),
         (dict(valid=lambda m: float("nan")), FloatingPointError, "valid: expected a finite number, got nan after epoch 0"),
     ],
 )
@@ -386,7 +386,7 @@ def test_a_batch_that_cannot_be_shared_is_refused():
     from rnnlib.train import _rows
 
     assert _rows(torch.arange(6), 1, 2, torch.device("cpu"), None).tolist() == [3, 4, 5]
-    with pytest.raises(ValueError, match="batches: expected a batch size that 2 processes can share evenly, got 5"):
+    with pytest.raises(ValueError, match="batches: expected a batch size divisible by the 2 processes, got 5"):
         _rows(torch.arange(5), 1, 2, torch.device("cpu"), None)
 
 

@@ -128,7 +128,7 @@ class _Buffer(io.BytesIO):
 
     def write(self, part):
         if time.monotonic() > self._until:
-            raise TimeoutError("the time for this download is over")
+            raise TimeoutError("the download took too long")
         return super().write(part)
 
 

@@ -45,7 +45,7 @@ def which(layer, x, lengths=None):
 def check_impl(impl, missing):
     """Check ``impl``; ``missing`` maps an implementation to the reason why this layer has none."""
     if impl in RESERVED:
-        raise ValueError(f"impl: {impl!r} is a reserved name and not in this release; expected one of {', '.join(map(repr, IMPLS))}")
+        raise ValueError(f"impl: expected one of {', '.join(map(repr, IMPLS))}, got {impl!r}, which is reserved for a later release")
     check_choice("impl", impl, IMPLS)
     if impl in missing:
         left = [name for name in IMPLS if name not in missing]
@@ -157,7 +157,7 @@ class Recurrent(Module):
         check_number("num_layers", num_layers, 1, integer=True)
         probability("dropout", dropout)
         if dropout and num_layers == 1:
-            raise ValueError(f"dropout: acts between layers; expected num_layers > 1 or dropout=0, got dropout={dropout}")
+            raise ValueError(f"dropout: expected 0 with one layer, got {dropout}. It acts between layers: use num_layers > 1")
         check_impl(impl, missing)
         self.missing = missing
         self.num_layers, self.bidirectional, self.dropout, self.impl = int(num_layers), bool(bidirectional), float(dropout), impl
@@ -291,7 +291,7 @@ class Recurrent(Module):
             for kind, shape in shapes.items():
                 name = kind + suffix
                 if name not in left:
-                    raise ValueError(f"state_dict: expected {name!r}, which is missing; got {', '.join(state_dict)}")
+                    raise ValueError(f"state_dict: expected an entry {name!r}, got only {', '.join(state_dict)}")
                 value = left.pop(name)
                 check_array(name, value, " ".join(map(str, shape)))
                 values.append(value)

@@ -87,7 +87,7 @@ class PixelRNN(Module):
         columns = torch.eye(self.width, dtype=torch.int64, device=device).repeat(self.height, 1)
         places = torch.cat([rows, columns], 1).expand(B, -1, -1)
         if (labels is None) != (self.n_classes == 0):
-            raise ValueError(f"labels: expected {'none' if labels is not None else 'one a picture'}, n_classes is {self.n_classes}")
+            raise ValueError(f"labels: expected {'none' if labels is not None else 'one per picture'} with n_classes = {self.n_classes}")
         if labels is None:
             return places
         check_token_ids("labels", labels, str(B), self.n_classes)
@@ -130,7 +130,7 @@ class PixelRNN(Module):
             given = np.asarray(given)
             k = check_ids("given", given, f"{n} k", self.levels)["k"]
             if k > self.height * self.width:
-                raise ValueError(f"given: expected at most {self.height * self.width} pixels a picture, got {k}")
+                raise ValueError(f"given: expected at most {self.height * self.width} pixels per picture, got {k}")
         was_training = self.training
         self.eval()
         places, state = self.places(n, labels, self.b_y.device).to(self.b_y.dtype), None

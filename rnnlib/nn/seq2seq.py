@@ -58,7 +58,7 @@ class Decoder(Module):
         check_choice("attention", attention, ATTENTIONS)
         check_choice("cell", cell, tuple(CELLS))
         if attention == "dot" and K != H:
-            raise ValueError(f"attention: 'dot' needs annotations of the state's size H = {H}, got {K}; use 'general' or 'additive'")
+            raise ValueError(f"attention: expected annotations of the state's size H = {H} for 'dot', got {K}. Use 'general' or 'additive'")
         self.V, self.H, self.kind, self.dropout = int(V), int(H), attention, probability("dropout", dropout)
         self.W_e = torch.nn.Parameter(uniform_(torch.empty(V, E), H))
         self.layer = CELLS[cell](E, H)

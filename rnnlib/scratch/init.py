@@ -187,5 +187,5 @@ def _check_blocks(shape, blocks):
     if len(shape) != 2:
         raise ValueError(f"shape: expected two sizes, got {shape}")
     if shape[1] % blocks:
-        raise ValueError(f"shape: expected a number of columns that {blocks} blocks divide, got {shape}")
+        raise ValueError(f"shape: expected a number of columns divisible by blocks = {blocks}, got {shape}")
     return shape[0], shape[1] // blocks

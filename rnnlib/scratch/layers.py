@@ -224,5 +224,5 @@ def _entries(name, value, count, what):
     if not isinstance(value, (tuple, list)):
         raise TypeError(f"{name}: expected a list, got {type(value).__name__}")
     if len(value) != count:
-        raise ValueError(f"{name}: expected {count} entries, one a {what}, got {len(value)}")
+        raise ValueError(f"{name}: expected {count} entries, one per {what}, got {len(value)}")
     return value
