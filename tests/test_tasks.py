@@ -248,20 +248,11 @@ def test_markov_chain(rng):
     np.testing.assert_allclose(pairs / pairs.sum(1, keepdims=True), steps, atol=0.05)
 
 
-def test_best_path_against_all_paths(rng):
-    start, steps = data.markov_chain(3, rng)
-    path, score = data.best_path(start, steps, 6)
-    scores = {
-        p: np.log(start[p[0]]) + sum(np.log(steps[a, b]) for a, b in itertools.pairwise(p)) for p in itertools.product(range(3), repeat=6)
-    }
-    assert tuple(path) == max(scores, key=scores.get) and score == pytest.approx(max(scores.values()))
-
-
 def test_chains_must_be_probabilities(rng):
     with pytest.raises(ValueError, match="steps: expected probabilities that sum to 1"):
-        data.best_path(np.full(2, 0.5), np.ones((2, 2)), 4)
+        data.sample_chain(np.full(2, 0.5), np.ones((2, 2)), 3, 4, rng)
     with pytest.raises(ValueError, match=r"steps: expected shape \(2, 2\), got \(3, 3\)"):
-        data.best_path(np.array([0.5, 0.5]), np.eye(3), 4)
+        data.sample_chain(np.array([0.5, 0.5]), np.eye(3), 3, 4, rng)
 
 
 # --- signals

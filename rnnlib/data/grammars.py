@@ -202,7 +202,7 @@ def markov_chain(V, rng, concentration=0.5):
 
     Notes
     -----
-    Lesson: :ref:`beam-search`, where ``best_path`` is the answer that a search should find.
+    Lesson: :ref:`beam-search`; `rnnlib.scratch.decode.viterbi` finds the best path, which a search should find.
     Its entropy rate is `rnnlib.scratch.ngram.entropy_rate` of ``steps``.
     """
     check_number("V", V, 2, integer=True)
@@ -236,36 +236,6 @@ def sample_chain(start, steps, B, T, rng):
     for t in range(1, T):
         ids[:, t] = np.minimum((rng.random((B, 1)) >= edges[ids[:, t - 1]]).sum(axis=1), V - 1)
     return ids
-
-
-def best_path(start, steps, T):
-    """The most probable sequence of T symbols of a Markov chain, by Viterbi's algorithm.
-
-    Parameters
-    ----------
-    start : ndarray of shape (V,)
-    steps : ndarray of shape (V, V)
-    T : int
-
-    Returns
-    -------
-    path : ndarray of shape (T,), int64
-    score : float
-        Its log-probability in nats.
-    """
-    _check_chain(start, steps)
-    check_number("T", T, 1, integer=True)
-    with np.errstate(divide="ignore"):
-        score, log_steps = np.log(start), np.log(steps)
-    came_from = []
-    for _ in range(T - 1):
-        reached = score[:, None] + log_steps
-        came_from.append(reached.argmax(axis=0))
-        score = reached.max(axis=0)
-    path = [int(score.argmax())]
-    for arrows in reversed(came_from):
-        path.append(int(arrows[path[-1]]))
-    return np.array(path[::-1], np.int64), float(score.max())
 
 
 def _check_chain(start, steps):

@@ -362,10 +362,11 @@ def opinions(n, rng):
     -------
     sentences : list of str
     labels : ndarray of shape (n,)
+        First the negative ones, 0, then the positive ones, 1.
     optimum : float
         Accuracy of the majority of opinion words: (.8 + .8 + .896) / 3.
     """
-    sentences, labels, nouns = [], rng.integers(0, 2, n), lexicon.NOUNS.split()
+    sentences, labels, nouns = [], np.arange(n) * 2 // n, lexicon.NOUNS.split()  # one half of each
     common, rare = (np.cumsum(zipf(len(words))).tolist() for words in (_PLAIN, nouns))
     liked, syllables = np.cumsum(zipf(len(_GOOD), 20)).tolist(), (CONSONANTS, VOWELS, CONSONANTS, VOWELS)
     for label in labels:
