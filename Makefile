@@ -12,7 +12,7 @@ export PYTHON
 help:  ## List all commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
 
-setup:  ## Make .venv and install the pinned environment (the other commands do this when needed)
+setup:  ## Create .venv and install the pinned environment (other commands do this when needed)
 	@sh tools/setup.sh $(if $(filter setup,$(MAKECMDGOALS)),,--quiet) $(PIP_ARGS)
 
 book: setup  ## Run the lessons that changed and build the site

@@ -22,12 +22,12 @@ PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 SECONDS = 5  # to wait for an answer of that index
 CPU, CUDA = (0.5, 2.0), (1.6, 6.0)  # GB to download, GB in .venv: measured on Linux, x86_64, with Python 3.11 and 3.12
-LARGE = "PyPI's torch brings CUDA. Is that too much? Stop with Ctrl+C and name a CPU build's index: PIP_ARGS=--extra-index-url=URL"
+LARGE = "PyPI's torch includes CUDA. To avoid that, press Ctrl+C and name an index of CPU builds: PIP_ARGS=--extra-index-url=URL"
 SOURCES = ("-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--no-index")
 
 
 class Problem(Exception):
-    """Setting up cannot go on; the text says why, and what to do."""
+    """Set-up cannot continue; the text says why, and what to do."""
 
 
 def python_in(venv):
@@ -46,7 +46,7 @@ def state(root, venv):
 def fault(venv):
     """Why an environment that is there cannot be used, or an empty text."""
     if not (venv / "pyvenv.cfg").is_file() or not python_in(venv).exists():
-        return "is not whole (an interrupted installation, or its Python is gone)"
+        return "is incomplete (its installation was interrupted, or its Python is gone)"
     settings = (venv / "pyvenv.cfg").read_text(encoding="utf-8", errors="replace")
     made = re.search(r"^command = .* -m venv (.*)$", settings, re.MULTILINE)
     if made and not os.path.normcase(made[1]).endswith(os.path.normcase(str(venv))):
@@ -54,7 +54,7 @@ def fault(venv):
     found = output(python_in(venv), "-I", "-c", "import sys, pip; print('%d.%d' % sys.version_info[:2])")
     if not found:
         return "has a Python that does not start, or no pip"
-    return "" if found == PYTHON else f"holds Python {found}, and {PYTHON} is asked for"
+    return "" if found == PYTHON else f"has Python {found}, expected {PYTHON}"
 
 
 def output(*words):
@@ -105,38 +105,38 @@ def torch_build(arguments, settings, card, ask, system=sys.platform):
     if card:
         return [], "There is an NVIDIA card: torch comes with CUDA.", CUDA
     if any(word.split("=")[0] in SOURCES for word in arguments):
-        return [], "torch comes from where the arguments for pip say.", CPU
+        return [], "torch comes from the index in your pip arguments.", CPU
     if re.search(r"\.(index-url|no-index)=", settings):
-        return [], "torch comes from where pip's own settings say (pip config list).", CPU
+        return [], "torch comes from the index in pip's settings (see pip config list).", CPU
     why = ask()
     if not why:
         return ["--extra-index-url", CPU_INDEX], "No NVIDIA card: torch comes without CUDA.", CPU
-    return [], f"No NVIDIA card, but {CPU_INDEX} cannot be used ({why}).\n{LARGE}", CUDA
+    return [], f"No NVIDIA card, but {CPU_INDEX} is not available ({why}).\n{LARGE}", CUDA
 
 
 def check_space(venv, download, disk):
     """Raise a Problem if a disk is too small for what comes."""
     for folder, needed, advice in (
         (venv.parent, disk, ""),
-        (Path(tempfile.gettempdir()), download, " TMPDIR names another folder for temporary files."),
+        (Path(tempfile.gettempdir()), download, " To use another folder for temporary files, set TMPDIR."),
     ):
         free = shutil.disk_usage(folder).free / 1e9
         if free < needed:
-            raise Problem(f"The disk of {folder} is too full: about {needed:g} GB are needed, {free:.1f} GB are free.{advice}")
+            raise Problem(f"Disk of {folder}: expected about {needed:g} GB free, got {free:.1f} GB.{advice}")
 
 
 def make(venv, why):
     """Make the environment, or make it anew because of ``why``."""
     if why:
-        print(f".venv {why}: making it anew.", flush=True)
+        print(f".venv {why}. Creating it again.", flush=True)
     if os.name == "nt" and Path(sys.prefix).resolve() == venv:
-        raise Problem(f".venv {why}. Its own Python cannot replace it: run another one, such as  py -3.12 tools\\setup.py")
+        raise Problem(f".venv {why}. Its own Python cannot replace it. Run another one: py -3.12 tools\\setup.py")
     if not all(map(importlib.util.find_spec, ("venv", "ensurepip"))):
         raise Problem(f"{sys.executable} has no venv module. Debian, Ubuntu: sudo apt install python3-venv")
-    print(f"Making .venv with Python {platform.python_version()}", flush=True)
+    print(f"Creating .venv with Python {platform.python_version()}", flush=True)
     base = getattr(sys, "_base_executable", sys.executable)  # where the environment's own Python runs this, it is about to go
     if subprocess.run([base, "-m", "venv", "--clear", str(venv)], cwd=venv.parent, check=False).returncode:
-        raise Problem("The virtual environment could not be made (the lines above say why).")
+        raise Problem("The virtual environment could not be created; the lines above say why.")
 
 
 def install(root, venv, arguments):
@@ -150,10 +150,10 @@ def install(root, venv, arguments):
         choice, said, size = torch_build(arguments, settings, card, lambda: offers(CPU_INDEX, pinned[1]))
         print(*filter(None, [said]), f"To download: about {size[0]:g} GB. In .venv: about {size[1]:g} GB.", sep="\n", flush=True)
         check_space(venv, *size)
-    print("Installing the pinned environment into .venv; the first time takes some minutes.", flush=True)
+    print("Installing the pinned environment into .venv. The first time, this takes a few minutes.", flush=True)
     pip = [python, "-m", "pip", "install", "--disable-pip-version-check", *choice, *arguments, "-r", "requirements.txt"]
     if subprocess.run(pip, cwd=root, check=False).returncode:
-        raise Problem("Installing failed (the lines above say why). Nothing is lost: run the same command again to go on.")
+        raise Problem("Installation failed; the lines above say why. Nothing is lost: run the same command again to continue.")
 
 
 def setup(root, arguments=(), quiet=False):
@@ -169,7 +169,7 @@ def setup(root, arguments=(), quiet=False):
     why = fault(venv) if there else ""
     if link:  # of somebody who looks after that environment
         if why or not there:
-            raise Problem(f".venv is a link to {venv}, which {why or 'is not there'}: remove the link, or mend what it names.")
+            raise Problem(f".venv is a link to {venv}, which {why or 'does not exist'}. Remove the link, or repair the folder.")
         return
     if there and not why and stamp.is_file() and stamp.read_text(encoding="utf-8", errors="replace") == state(root, venv):
         if not quiet:
@@ -177,7 +177,7 @@ def setup(root, arguments=(), quiet=False):
         return
     for folder in (root, venv):
         if folder.exists() and not os.access(folder, os.W_OK):
-            raise Problem(f"You cannot write to {folder}: clone the course into a folder of your own.")
+            raise Problem(f"You cannot write to {folder}. Clone the course into a folder of your own.")
     if why or not there:
         make(venv, why)
     stamp.unlink(missing_ok=True)
@@ -194,7 +194,7 @@ def main(words):
     except OSError as error:
         print(f"\n{error.filename or ROOT}: {error.strerror}", file=sys.stderr)
     except KeyboardInterrupt:
-        print("\nStopped. Run the same command again to go on.", file=sys.stderr)
+        print("\nStopped. Run the same command again to continue.", file=sys.stderr)
     else:
         return 0
     return 1

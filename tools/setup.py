@@ -11,7 +11,7 @@ if sys.version_info[:2] not in ((3, 11), (3, 12), (3, 13)):
         "Python 3.11, 3.12 or 3.13 is needed, and %s is Python %d.%d.\n" % ((sys.executable,) + sys.version_info[:2])  # noqa: RUF005, UP031
         + "Install one (Debian, Ubuntu: sudo apt install python3 python3-venv; macOS: brew install python@3.12; "
         + "Windows: winget install Python.Python.3.12).\n"
-        + "Then name it:  make setup PYTHON=/path/to/python3.12    or, without make:  /path/to/python3.12 tools/setup.py"
+        + "Then run: make setup PYTHON=/path/to/python3.12    Without make: /path/to/python3.12 tools/setup.py"
     )
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
