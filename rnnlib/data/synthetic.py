@@ -436,7 +436,7 @@ class Swings:
         Standard deviation of what is added to every value.
     """
 
-    def __init__(self, D, n_classes, T, rng, speeds=(4, 5, 6, 7, 8), phases=50, noise=0.8):
+    def __init__(self, D, n_classes, T, rng, speeds=(4, 5, 6, 7, 8), phases=50, noise=0.5):
         waves = rng.standard_normal((n_classes, 2, 2, D)) / np.arange(1, 3)[:, None, None]
         turns = np.array([speed * np.arange(T) / T + k / phases for speed in speeds for k in range(phases)])  # (ways, T)
         angles = 2 * np.pi * np.arange(1, 3)[:, None, None] * turns
