@@ -258,3 +258,8 @@ def test_what_is_installed_is_asked_of_the_index_that_answers(index, bare, monke
     monkeypatch.setattr(environment, "output", lambda *words: "2.13.0+cpu")
     environment.install(bare, bare / ".venv", [])
     assert len(index.asked) <= 1 and pip[1][5:] == ["-r", "requirements.txt"], "torch is there"
+
+
+def test_help_installs_nothing(bare):
+    done = subprocess.run([sys.executable, "tools/setup.py", "--help"], cwd=bare, capture_output=True, encoding="utf-8", check=True)
+    assert "python tools/setup.py" in done.stdout and not (bare / ".venv").exists()
