@@ -22,7 +22,7 @@ HERE = environment.PYTHON.replace(".", "")
 @pytest.fixture
 def bare(tmp_path):
     """A checkout with nothing to install, in a folder with an awkward name."""
-    course = tmp_path / "a b [x] %20 o'neill ü" / "rnn"
+    course = tmp_path / "a b (x) #1 o'neill ü" / "rnn"
     (course / "tools").mkdir(parents=True)
     for name in ("Makefile", "tools/__init__.py", "tools/setup.sh", "tools/setup.py", "tools/environment.py"):
         shutil.copy(ROOT / name, course / name)
@@ -150,6 +150,14 @@ def test_a_link_to_nothing_and_a_folder_that_cannot_be_written_are_said_in_a_lin
     (tmp_path / ".venv").symlink_to(tmp_path / "gone")
     with pytest.raises(environment.Problem, match=r"\.venv is a link to .*gone, which does not exist"):
         environment.setup(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a%20b", "what?", "$HOME", "x[1]"])
+def test_a_folder_that_a_tool_would_misread_is_refused_before_anything_is_made(tmp_path, name):
+    (tmp_path / name).mkdir()
+    with pytest.raises(environment.Problem, match=re.escape(f"Rename or move {tmp_path / name}")):
+        environment.setup(tmp_path / name)
+    assert list((tmp_path / name).iterdir()) == []
 
 
 def test_a_full_disk_is_said_before_anything_is_downloaded(tmp_path, monkeypatch):
