@@ -115,8 +115,8 @@ def test_only_what_changed_runs_again(book, run):
     write(book, "rnnlib/b.py", "value = 5\n")
     status, said, _ = run()
     assert status == 0 and "1 to run" in said and "ran one" in said and "ran two" not in said
-    record = build.cached(build.get_cache(book / "_build/.jupyter_cache"), book / "chapters/one.md")
-    notebook = build.get_cache(book / "_build/.jupyter_cache").get_cache_bundle(record.pk).nb
+    with build.opened(book) as cache:
+        notebook = cache.get_cache_bundle(build.cached(cache, book / "chapters/one.md").pk).nb
     assert notebook.cells[0].outputs[0]["data"]["text/plain"] == "105", "the page would show old numbers"
 
     write(book, "rnnlib/b.py", "value = 1 / 0\n")

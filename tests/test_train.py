@@ -260,7 +260,7 @@ def wait(child):
 def drive(code, *argv):
     env = {k: v for k, v in os.environ.items() if k not in ("RANK", "WORLD_SIZE")} | {"OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", DRIVER + textwrap.dedent(code), *map(str, argv)]
-    done = subprocess.run(command, env=env, capture_output=True, encoding="utf-8", timeout=120)
+    done = subprocess.run(command, env=env, capture_output=True, encoding="utf-8", timeout=600)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

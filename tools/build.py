@@ -6,6 +6,7 @@ python -m tools.build --offline                    the book without the data fil
 """
 
 import argparse
+import contextlib
 import logging
 import os
 import sys
@@ -24,6 +25,16 @@ ROOT = Path(__file__).resolve().parent.parent
 MAX_SECONDS = 60.0  # of the processor, for one lesson: the clock would blame a lesson for its neighbours
 MAX_MIB = 1024.0
 TRACEBACK_LINES = 25
+
+
+@contextlib.contextmanager
+def opened(root):
+    """The cache of a book's outputs; its database is closed at the end."""
+    cache = get_cache(root / "_build" / ".jupyter_cache")
+    try:
+        yield cache
+    finally:
+        cache.db.dispose()
 
 
 def cached(cache, page):
@@ -144,11 +155,16 @@ def build(root=ROOT, only=(), workers=None, offline=False, say=print):
     if unknown := [str(page) for page in pages if page not in known]:
         say(f"Lessons: expected pages with code that _toc.yml lists, got {', '.join(unknown)}")
         return 2
-    start = time.perf_counter()
     target = root / "_build" / "offline" if offline else root
-    cache = get_cache(target / "_build" / ".jupyter_cache")
-    if offline:
-        take_over(cache, get_cache(root / "_build" / ".jupyter_cache"), pages, root)
+    with opened(target) as cache:
+        if offline:
+            with opened(root) as other:
+                take_over(cache, other, pages, root)
+        return _build(cache, pages, root, target, only, workers, say)
+
+
+def _build(cache, pages, root, target, only, workers, say):
+    start = time.perf_counter()
     try:
         todo = out_of_date(cache, pages, root, corpora(say))
     except ValueError as error:  # RNNLIB_DATA is not a folder

@@ -20,6 +20,8 @@ from labs.grading.session import Door, Gone, Session, Zygote
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is made of Linux's own means")
 ORACLE = "ORACLE-31415"  # stands in the hidden tests only
+HANGS = 300.0  # seconds: far less than an attack sleeps, far more than a busy machine needs
+PATIENT = {"seconds": HANGS, "total": 2 * HANGS}  # where it is not the clock that stops a process
 HIDDEN = f'''
 from labs.grading import check as _c
 import numpy as np
@@ -91,7 +93,7 @@ def shown(result):
 
 
 def test_honest_code_gets_its_points(zygote):
-    result = grade(zygote, "def double(x):\n    return 2 * x")
+    result = grade(zygote, "def double(x):\n    return 2 * x", **PATIENT)
     assert result["marks"] == {"double_check": 0.0, "double_test": 4.0} and result["notes"] == []
     assert set(result["layers"].values()) == {"on"} and set(result["layers"]) == set(sandbox.LAYERS)
     result = grade(zygote, "def double(x):\n    x *= 2\n    return x")
@@ -306,11 +308,11 @@ STOPPERS = {
 @pytest.mark.parametrize("name", STOPPERS)
 def test_nothing_stops_the_run(zygote, name):
     result = grade(zygote, STOPPERS[name], seconds=1.5, total=5.0)
-    assert result["marks"]["double_test"] == 0.0 and result["seconds"] < 20
+    assert result["marks"]["double_test"] == 0.0 and result["seconds"] < HANGS
     assert len(result["notebook"]) < 5_000_000
     result["notebook"].encode()
     nbformat.validate(nbformat.from_dict(json.loads(result["notebook"])))
-    assert grade(zygote, "def double(x):\n    return 2 * x")["marks"]["double_test"] == 4.0, "the next student is graded as ever"
+    assert grade(zygote, "def double(x):\n    return 2 * x", **PATIENT)["marks"]["double_test"] == 4.0, "the next student is graded as ever"
 
 
 SHARED = """
@@ -329,28 +331,22 @@ while True: time.sleep(1)
 
 
 def test_who_does_not_listen_is_not_waited_for(zygote):
-    began = time.monotonic()
     result = grade(zygote, FORGED_REPLY, ["x = '" + "é" * 190_000 + "'"], seconds=1.5, total=5.0)
-    assert result["marks"]["double_test"] == 0.0 and time.monotonic() - began < 20
+    assert result["marks"]["double_test"] == 0.0 and result["seconds"] < HANGS
 
 
 def test_all_processes_of_a_submission_together_may_hold_so_much_memory_and_no_more():
     greedy = STOPPERS["memory of many processes"].replace("range(8)", "range(4)")
     zygote = Zygote(memory=400 << 20).wait()
     try:
-        began = time.monotonic()
-        session = Session(zygote.door, seconds=60)
-        with pytest.raises(Gone, match="the process ended"):
+        session = Session(zygote.door, **PATIENT)
+        with pytest.raises(Gone, match="the process ended"):  # by the memory: the clock has other words
             session.cell(greedy)
-        assert time.monotonic() - began < 30, "stopped by the memory, not by the clock"
-        end = time.monotonic() + 10
-        while children(zygote.process.pid) and time.monotonic() < end:
-            time.sleep(0.05)
-        assert children(zygote.process.pid) == []
-        session = Session(zygote.door, seconds=60)
+        ended(zygote, children(zygote.process.pid))
+        session = Session(zygote.door, **PATIENT)
         with pytest.raises(Gone, match="the process ended"):
             session.cell(SHARED)
-        modest = Session(zygote.door, seconds=60)
+        modest = Session(zygote.door, **PATIENT)
         assert modest.cell("a = bytearray(100 << 20)")["ok"] is True
         modest.close()
     finally:
@@ -423,15 +419,12 @@ def test_the_numbers_are_the_students_own_and_the_same_again(zygote):
 
 
 def test_a_student_process_ends_with_its_session(zygote):
-    session = Session(zygote.door)
+    session = Session(zygote.door, **PATIENT)
     session.cell("import os, time\nif os.fork() == 0: time.sleep(1000)")
     running = children(zygote.process.pid)
     assert running
     session.close()
-    end = time.monotonic() + 10
-    while set(children(zygote.process.pid)) & set(running) and time.monotonic() < end:
-        time.sleep(0.05)
-    assert not set(children(zygote.process.pid)) & set(running)
+    ended(zygote, running)
 
 
 def test_a_session_without_a_warm_process_leaves_no_socket_open(tmp_path):
@@ -440,13 +433,22 @@ def test_a_session_without_a_warm_process_leaves_no_socket_open(tmp_path):
     gc.collect()  # a socket left open is a warning here, and a warning is an error
 
 
+def ended(zygote, running):
+    """Wait until these children of a warm process are gone."""
+    end = time.monotonic() + HANGS
+    while set(children(zygote.process.pid)) & set(running):
+        assert time.monotonic() < end, f"still there: {running}"
+        time.sleep(0.05)
+
+
 def children(pid):
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
         return file.read().split()
 
 
-def test_what_stops_the_process_costs_its_own_part_only(zygote):
-    """Two functions: the one hangs, the other is right, and needs what an earlier cell made."""
+def test_what_stops_the_process_costs_its_own_part_only(zygote, monkeypatch):
+    """Two functions: the one hangs, the other is right, and needs what an earlier cell made. A loop is stopped by processor time."""
+    patience = {**PATIENT, "limits": {"CPU": 2}}
     full, released = nbformat.from_dict(json.loads(json.dumps(FULL))), nbformat.from_dict(json.loads(json.dumps(RELEASED)))
     for nb in (full, released):
         more = [nbformat.from_dict(json.loads(json.dumps(cell))) for cell in nb.cells[1:4]]
@@ -458,12 +460,22 @@ def test_what_stops_the_process_costs_its_own_part_only(zygote):
     for hang in ("while True: pass", "import os; os._exit(1)", "import os; os.abort()"):
         cells[1] = ("code", "double", f"three = 3\ndef double(x):\n    {hang}")
         cells[4] = ("code", "triple", "def triple(x):\n    return three * x")
-        result = trusted.grade(full, released, cells, [], zygote.door, key="k", student="m", seconds=1.5, total=30.0)
+        result = trusted.grade(full, released, cells, [], zygote.door, key="k", student="m", **patience)
         assert (result["marks"]["double_test"], result["marks"]["triple_test"]) == (0.0, 4.0), shown(result)
         assert [note.split(":")[0] for note in result["notes"]] == ["cell double_check", "double"] and result["stopped"]
     cells[1] = ("code", "double", "while True: pass")
-    result = trusted.grade(full, released, cells, [], zygote.door, key="k", student="m", seconds=1.5, total=30.0)
+    result = trusted.grade(full, released, cells, [], zygote.door, key="k", student="m", **patience)
     assert result["marks"]["triple_test"] == 0.0 and "three" in shown(result), "what the stopped cell defined is missing"
     cells[1] = ("code", "double", "three = 3\ndef double(x):\n    while True: pass")
-    result = trusted.grade(full, released, cells, [], zygote.door, key="k", student="m", seconds=1.5, total=1.0)
-    assert result["marks"]["triple_test"] == 0.0 and "the rest was not run" in shown(result) and result["seconds"] < 10
+    attempt = trusted.Attempt._try
+
+    def the_last(self, ask, what):
+        try:
+            return attempt(self, ask, what)
+        except Gone:
+            self.end = 0.0  # all the time there was
+            raise
+
+    monkeypatch.setattr(trusted.Attempt, "_try", the_last)
+    result = trusted.grade(full, released, cells, [], zygote.door, key="k", student="m", **patience)
+    assert result["marks"]["triple_test"] == 0.0 and "the rest was not run" in shown(result)

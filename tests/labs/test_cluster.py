@@ -49,7 +49,7 @@ def scheduler(tmp_path):
     """A real scheduler and two workers on this machine; gives its address and the workers' processes."""
     note = tmp_path / "scheduler.json"
     started = [program("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", 0, "--no-dashboard", "--scheduler-file", note)]
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while not note.exists() or not note.read_text(encoding="utf-8").endswith("}"):
         assert time.monotonic() < end, "the scheduler did not start"
         time.sleep(0.1)

@@ -217,9 +217,11 @@ def test_a_warm_process_that_the_system_kills_costs_nobody_their_grade(course, m
     grade, kills = trusted.grade, iter((0.0, 0.1, None))  # at once, in the middle, not at all; then at once every time
 
     def killed_in_the_middle(*args, **options):
-        if (after := next(kills, 0.0)) is not None:
-            victim = workers._here.get("zygote", shared).process.pid
+        victim, after = workers._here.get("zygote", shared).process.pid, next(kills, 0.0)
+        if after:
             threading.Timer(after, os.kill, (victim, signal.SIGKILL)).start()
+        elif after is not None:
+            os.kill(victim, signal.SIGKILL)
         return grade(*args, **options)
 
     monkeypatch.setattr(trusted, "grade", killed_in_the_middle)
