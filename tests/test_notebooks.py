@@ -127,3 +127,14 @@ def test_a_changed_notebook_is_left_and_a_run_one_keeps_its_outputs(tmp_path):
 def test_the_rocket_leads_to_the_notebook():
     link = '<a href="https://mybinder.org/v2/gh/a/b/main?urlpath=lab/tree/chapters/05_lstm/adding.md">'
     assert to_notebook(link) == link.replace("chapters/05_lstm/adding.md", "notebooks/05_lstm/adding.ipynb")
+
+
+def test_open_starts_jupyterlab_at_the_list_of_lessons(monkeypatch):
+    called = []
+    monkeypatch.setattr(notebooks, "make_all", lambda root: called.append(root))
+    monkeypatch.setattr(notebooks.subprocess, "call", lambda command, **options: called.append(command) or 0)
+    monkeypatch.setattr("sys.argv", ["notebooks", "--open"])
+    assert notebooks.main() == 0
+    assert called[0] == ROOT and "jupyterlab" in called[1] and called[1][-1] == str(ROOT / "notebooks/START.ipynb")
+    monkeypatch.setattr("sys.argv", ["notebooks"])
+    assert notebooks.main() == 0 and len(called) == 3, "without --open nothing is started"
