@@ -43,6 +43,9 @@ claims: setup  ## Measure the lessons' claims over several seeds, where the code
 kills: setup  ## Kill the grader 50 times at random and check that every submission is graded once
 	@$(PY) tests/proofs/kills.py
 
+binder: book  ## Make Binder's environment and open and run the lessons there in a browser (RNNLIB_DATA names the data)
+	@$(PY) tests/proofs/binder.py $(LESSON)
+
 bench: setup  ## Measure the claims about speed on this machine
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(PY) "$$script"; done
 

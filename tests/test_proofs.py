@@ -1,7 +1,9 @@
-"""What `make kills` and the benchmark of grading found, and whether the code is still the one that they found it with."""
+"""What `make kills`, `make binder` and the benchmark of grading found, and whether the code is still the one that they found it with."""
 
 import pytest
-from proofs import ROOT, code_hash, stored
+from proofs import HERE, LAB, ROOT, binder_hash, code_hash, stored
+
+from tools import lessons
 
 
 def fresh(name, how):
@@ -22,6 +24,41 @@ def test_the_speed_of_grading_was_measured_on_a_class():
     found = fresh("speed", "`python benchmarks/grading.py --submissions 200 --store`")
     plain, settings, locked = found["a_minute"].values()
     assert found["submissions"] == 200 and locked > settings and locked > plain
+
+
+def test_every_lesson_opened_on_binder_and_some_ran_to_the_end():
+    if not (HERE / "binder.json").is_file():
+        pytest.skip("no run is stored: `make binder` would tell")
+    found = stored("binder")
+    if found["code"] != binder_hash(ROOT):
+        pytest.skip(f"Binder's files, a lesson or the library has changed since {found['date']}: `make binder` would tell")
+    pages = lessons.lessons(ROOT)
+    seen = found["notebooks"]
+    assert seen.keys() == {page.stem for page in pages} | {LAB} and found["planted cell that raises"] == "seen"
+    ran = {name for name, worlds in seen.items() if all("ran all" in worlds.get(world, {}) for world in ("offline", "with data"))}
+    assert LAB in ran and len(ran) > 10
+    assert {page.parent for page in pages} == {page.parent for page in pages if page.stem in ran}, "a lesson of each chapter"
+    assert all(each.get("MiB", 0) < 1024 for worlds in seen.values() for each in worlds.values()), "Binder gives 1 to 2 GiB"
+
+
+def test_the_hash_of_binder_sees_a_change_of_code_and_not_of_a_comment(tmp_path):
+    for name, text in {
+        "_toc.yml": "format: jb-book\nroot: chapters/index\n",
+        "chapters/index.md": "---\nfile_format: mystnb\nkernelspec: {name: python3}\n---\n\n# One\n\n```{code-cell} python\nx = 1\n```\n",
+        "rnnlib/a.py": "x = 1\n",
+        "tools/notebooks.py": "x = 1\n",
+        "binder/start": "one\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    before = binder_hash(tmp_path)
+    (tmp_path / "rnnlib/a.py").write_text("x = 1  # one\n")
+    assert binder_hash(tmp_path) == before
+    for name in ("chapters/index.md", "rnnlib/a.py", "binder/start"):
+        text = (tmp_path / name).read_text()
+        (tmp_path / name).write_text(text.replace("x = 1", "x = 2").replace("one", "two"))
+        assert binder_hash(tmp_path) != before
+        (tmp_path / name).write_text(text)
 
 
 def test_the_hash_sees_a_change_of_the_engine_and_not_of_a_comment(tmp_path):

@@ -22,7 +22,7 @@ HERE = environment.PYTHON.replace(".", "")
 @pytest.fixture
 def bare(tmp_path):
     """A checkout with nothing to install, in a folder with an awkward name."""
-    course = tmp_path / "a b [x] %20 o'neill ü" / "rnn"
+    course = tmp_path / "a b (x) #1 o'neill ü" / "rnn"
     (course / "tools").mkdir(parents=True)
     for name in ("Makefile", "tools/__init__.py", "tools/setup.sh", "tools/setup.py", "tools/environment.py"):
         shutil.copy(ROOT / name, course / name)
@@ -152,6 +152,14 @@ def test_a_link_to_nothing_and_a_folder_that_cannot_be_written_are_said_in_a_lin
         environment.setup(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["a%20b", "what?", "$HOME", "x[1]"])
+def test_a_folder_that_a_tool_would_misread_is_refused_before_anything_is_made(tmp_path, name):
+    (tmp_path / name).mkdir()
+    with pytest.raises(environment.Problem, match=re.escape(f"Rename or move {tmp_path / name}")):
+        environment.setup(tmp_path / name)
+    assert list((tmp_path / name).iterdir()) == []
+
+
 def test_a_full_disk_is_said_before_anything_is_downloaded(tmp_path, monkeypatch):
     monkeypatch.setattr(environment.shutil, "disk_usage", lambda folder: type("usage", (), {"free": 1.0e9}))
     with pytest.raises(environment.Problem, match=r"expected about 2 GB free, got 1\.0 GB\.$"):
@@ -258,3 +266,8 @@ def test_what_is_installed_is_asked_of_the_index_that_answers(index, bare, monke
     monkeypatch.setattr(environment, "output", lambda *words: "2.13.0+cpu")
     environment.install(bare, bare / ".venv", [])
     assert len(index.asked) <= 1 and pip[1][5:] == ["-r", "requirements.txt"], "torch is there"
+
+
+def test_help_installs_nothing(bare):
+    done = subprocess.run([sys.executable, "tools/setup.py", "--help"], cwd=bare, capture_output=True, encoding="utf-8", check=True)
+    assert "python tools/setup.py" in done.stdout and not (bare / ".venv").exists()

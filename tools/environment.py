@@ -23,6 +23,7 @@ CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 SECONDS = 5  # to wait for an answer of that index
 CPU, CUDA = (0.5, 2.0), (1.6, 6.0)  # GB to download, GB in .venv: measured on Linux, x86_64, with Python 3.11 and 3.12
 LARGE = "PyPI's torch includes CUDA. To avoid that, press Ctrl+C and name an index of CPU builds: PIP_ARGS=--extra-index-url=URL"
+MISREAD = "[]*?%$"  # by Jupyter as a pattern of files, by jupyter-cache and alembic as an address, by traitlets as a variable
 SOURCES = ("-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--no-index")
 
 
@@ -164,6 +165,8 @@ def setup(root, arguments=(), quiet=False):
     Problem
         The text says what to do.
     """
+    if found := [c for c in MISREAD if c in str(root)]:
+        raise Problem(f"The course cannot run in a folder with {found[0]} in its path, because Jupyter misreads it. Rename or move {root}")
     link, venv = (root / ".venv").is_symlink(), (root / ".venv").resolve()
     there, stamp = venv.exists(), venv / ".installed"
     why = fault(venv) if there else ""

@@ -14,6 +14,10 @@ if sys.version_info[:2] not in ((3, 11), (3, 12), (3, 13)):
         + "Then run: make setup PYTHON=/path/to/python3.12    Without make: /path/to/python3.12 tools/setup.py"
     )
 
+if "-h" in sys.argv or "--help" in sys.argv:
+    print(__doc__)
+    sys.exit()
+
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from tools.environment import main

@@ -24,7 +24,7 @@ def for_nbgrader(root):
     """
     root = pathlib.Path(root).resolve()
     for path, what in ((root, "the course"), (source.LABS, "this checkout")):
-        if found := [c for c in (_MISREAD if path == root else "$") if c in str(path)]:
+        if found := [c for c in (_MISREAD if path == root else "$%") if c in str(path)]:
             raise ValueError(
                 f"{what}: expected a folder without any of {' '.join(_MISREAD)} in its path, got {path} "
                 f"(nbgrader takes {found[0]} for something else)"

@@ -1,6 +1,7 @@
 """What is too slow for every test run, measured by verbs of its own and kept here with the hash of the code that it was measured on.
 
-``speed.json`` is written by ``benchmarks/grading.py --submissions 200 --store``, ``kills.json`` by ``make kills``.
+``speed.json`` is written by ``benchmarks/grading.py --submissions 200 --store``, ``kills.json`` by ``make kills``, ``binder.json`` by
+``make binder``.
 """
 
 import datetime
@@ -37,9 +38,21 @@ def code_hash(root=ROOT):
     return digest.hexdigest()
 
 
-def store(name, facts):
-    """Write ``NAME.json``."""
-    head = {"date": datetime.date.today().isoformat(), "code": code_hash()}
+def binder_hash(root=ROOT):
+    """SHA-256 over what ``make binder`` ran: Binder's files, what writes the notebooks, the lessons' code and the library's."""
+    digest = hashlib.sha256()
+    for file in (*sorted(root.glob("binder/*")), root / "tools/notebooks.py"):
+        digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
+    code = [(page, cell) for page in lessons.lessons(root) for cell in lessons.code_cells(page)]
+    code += [(file, file.read_text(encoding="utf-8")) for file in sorted(root.glob("rnnlib/**/*.py"))]
+    for file, text in code:
+        digest.update(file.relative_to(root).as_posix().encode() + b"\0" + joined(bare(text, keep_checks=False)).encode())
+    return digest.hexdigest()
+
+
+def store(name, facts, code=None):
+    """Write ``NAME.json``; ``code`` is the hash of what it was measured on, by default the engine's."""
+    head = {"date": datetime.date.today().isoformat(), "code": code or code_hash()}
     (HERE / f"{name}.json").write_text(json.dumps({**head, **facts}, indent=1) + "\n", encoding="utf-8")
 
 
