@@ -5,12 +5,16 @@ import base64
 import inspect
 import json
 import textwrap
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
 
 from rnnlib.checks import check_array
 from rnnlib.display import display
 
 
-def glue(name, value, fmt=None):
+def glue(name: str, value: Any, fmt: str | None = None) -> None:
     """Store a computed number or text, so that the prose can quote it with ``{glue:text}`name```.
 
     Parameters
@@ -44,7 +48,7 @@ def glue(name, value, fmt=None):
     display({f"{prefix}text/plain": text}, metadata={"scrapbook": {"name": name, "mime_prefix": prefix}})
 
 
-def source_of(function, without_docstring=True):
+def source_of(function: Callable, without_docstring: bool = True) -> None:
     """Display the body of a function or class as it is tested, highlighted: a lesson never pastes a copy.
 
     Parameters
@@ -62,7 +66,7 @@ def source_of(function, without_docstring=True):
     display({"text/markdown": f"```python\n{code}\n```", "text/plain": code})
 
 
-def source_text(function, without_docstring=True):
+def source_text(function: Callable, without_docstring: bool = True) -> str:
     """The source that ``source_of(function, without_docstring)`` displays: first a comment with the file, then the code."""
     function = inspect.unwrap(function) if callable(function) else function
     if not (inspect.isfunction(function) or inspect.isclass(function)):
@@ -75,7 +79,16 @@ def source_text(function, without_docstring=True):
     return place + code.strip("\n")
 
 
-def weights(name, symbols, *, W_xh, W_hh, b_h, W_hy, b_y):
+def weights(
+    name: str,
+    symbols: Sequence[str],
+    *,
+    W_xh: np.ndarray,
+    W_hh: np.ndarray,
+    b_h: np.ndarray,
+    W_hy: np.ndarray,
+    b_y: np.ndarray,
+) -> None:
     """Give a trained character RNN to the page, where the figure ``{rnn-writer}`` lets it write.
 
     Each number is rounded to one of 255 levels, so that the page carries a byte for it.
@@ -112,7 +125,7 @@ def weights(name, symbols, *, W_xh, W_hh, b_h, W_hy, b_y):
     display({"text/html": html, "text/plain": text})
 
 
-def note(*sources):
+def note(*sources) -> None:
     """Display a note for each of the ``sources`` that is synthetic; none for real ones. A lesson calls it where it loads its data."""
     for source in sources:
         source.show_note()

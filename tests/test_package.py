@@ -5,6 +5,7 @@
 
 import ast
 import email
+import inspect
 import re
 import shutil
 import subprocess
@@ -16,6 +17,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+
+import rnnlib
+from rnnlib import book, viz
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -42,7 +46,7 @@ def test_the_wheel_says_what_it_is(built):
     with zipfile.ZipFile(built[0]) as wheel:
         (name,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
         said = email.message_from_bytes(wheel.read(name))
-    assert (said["Name"], said["Version"], said["Requires-Python"]) == ("rnnlib", __import__("rnnlib").__version__, ">=3.11")
+    assert (said["Name"], said["Version"], said["Requires-Python"]) == ("rnnlib", rnnlib.__version__, ">=3.11")
     assert said["License-Expression"] == "BSD-3-Clause" and said["Author"] == "The course team"
     assert {url.split(",")[0] for url in said.get_all("Project-URL")} == {"Homepage", "Repository", "Issues", "Changelog"}
     assert {"Typing :: Typed", "Programming Language :: Python :: 3.11"} <= set(said.get_all("Classifier"))
@@ -75,6 +79,23 @@ def test_the_readme_runs(number):
     examples = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert len(examples) == 2
     exec(compile("\n".join(examples[: number + 1]), "rnnlib/README.md", "exec"), {})
+
+
+def unannotated(function):
+    """Names of the parameters of a function that have no type, and ``return``."""
+    found = inspect.signature(function)
+    names = [name for name, p in found.parameters.items() if p.annotation is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    return names + ["return"] * (found.return_annotation is found.empty)
+
+
+def test_what_the_readme_calls_annotated_is():
+    functions = [book.glue, book.note, book.source_of, book.source_text, book.weights]
+    functions += [value for name in viz.__all__ if inspect.isfunction(value := getattr(viz, name))]
+    assert len(functions) > 15
+    assert {
+        function.__name__: unannotated(function) for function in functions if inspect.isfunction(function) and unannotated(function)
+    } == {}
+    assert unannotated(lambda x, *y: x) == ["x", "return"]
 
 
 # --- what the library imports -------------------------------------------------------------------------------------------------

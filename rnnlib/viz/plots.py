@@ -1,10 +1,13 @@
 """The plots of the course. Every function takes arrays (or tensors on the CPU) and returns the Axes that it drew on."""
 
 import html
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
 
 from rnnlib.arrays import to_numpy
 from rnnlib.checks import check_array, check_number
@@ -50,7 +53,14 @@ def _tokens(axis, labels, n, name):
     axis.set_ticks(range(n), labels)
 
 
-def unrolled(T=4, inputs=None, outputs=None, *, cells=None, ax=None):
+def unrolled(
+    T: int = 4,
+    inputs: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None,
+    *,
+    cells: Sequence[str] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw a recurrent network unrolled in time: inputs below, states in a row, outputs above.
 
     Parameters
@@ -104,7 +114,18 @@ def _arrow(ax, start, end, color):
     ax.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=11, color=color, linewidth=1.5, shrinkA=0, shrinkB=0))
 
 
-def heat_map(values, *, xlabel="", ylabel="", xticks=None, yticks=None, low=None, high=None, bar=True, ax=None):
+def heat_map(
+    values: ArrayLike,
+    *,
+    xlabel: str = "",
+    ylabel: str = "",
+    xticks: Sequence[str] | None = None,
+    yticks: Sequence[str] | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    bar: bool = True,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw a matrix as colours, its first row on top.
 
     Parameters
@@ -137,7 +158,9 @@ def heat_map(values, *, xlabel="", ylabel="", xticks=None, yticks=None, low=None
     return ax
 
 
-def attention_map(attn, source=None, target=None, *, ax=None):
+def attention_map(
+    attn: ArrayLike, source: Sequence[str] | None = None, target: Sequence[str] | None = None, *, ax: Axes | None = None
+) -> Axes:
     """Draw attention weights: a row for each target step, a column for each source step, from 0 to 1.
 
     Parameters
@@ -161,7 +184,7 @@ def attention_map(attn, source=None, target=None, *, ax=None):
     return heat_map(attn, xlabel="source", ylabel="target", xticks=source, yticks=target, low=0, high=1, ax=ax)
 
 
-def gate_maps(gates, tokens=None, *, low=0.0, high=1.0):
+def gate_maps(gates: Mapping[str, ArrayLike], tokens: Sequence[str] | None = None, *, low: float = 0.0, high: float = 1.0) -> np.ndarray:
     """Draw each gate over time, a row for each unit: one panel under the other on one colour scale.
 
     Parameters
@@ -195,7 +218,14 @@ def gate_maps(gates, tokens=None, *, low=0.0, high=1.0):
     return axes
 
 
-def gradient_flow(norms, *, xlabel="steps back in time", ylabel="gradient norm", reference=None, ax=None):
+def gradient_flow(
+    norms: Mapping[str, ArrayLike] | ArrayLike,
+    *,
+    xlabel: str = "steps back in time",
+    ylabel: str = "gradient norm",
+    reference: float | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw how the size of a gradient changes on its way back through time, on a logarithmic scale.
 
     Parameters
@@ -226,7 +256,9 @@ def gradient_flow(norms, *, xlabel="steps back in time", ylabel="gradient norm",
     return _legend(ax)
 
 
-def cell_traces(traces, tokens=None, *, ylabel="", ax=None):
+def cell_traces(
+    traces: Mapping[str, ArrayLike] | ArrayLike, tokens: Sequence[str] | None = None, *, ylabel: str = "", ax: Axes | None = None
+) -> Axes:
     """Draw values of a cell over time, each symbol in its own colour.
 
     Parameters
@@ -255,8 +287,17 @@ def cell_traces(traces, tokens=None, *, ylabel="", ax=None):
 
 
 def loss_curve(
-    curves, *, baseline=None, optimum=None, smooth=1, every=1, xlabel="update", ylabel="loss (nats per token)", log=False, ax=None
-):
+    curves: Mapping[str, ArrayLike] | ArrayLike,
+    *,
+    baseline: float | None = None,
+    optimum: float | None = None,
+    smooth: int = 1,
+    every: int = 1,
+    xlabel: str = "update",
+    ylabel: str = "loss (nats per token)",
+    log: bool = False,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw losses over training beside what they should be read against.
 
     Parameters
@@ -292,7 +333,16 @@ def loss_curve(
     return _legend(ax)
 
 
-def bars(values, *, errors=None, baseline=None, optimum=None, xlabel="", digits=3, ax=None):
+def bars(
+    values: Mapping[str, float],
+    *,
+    errors: Mapping[str, float] | None = None,
+    baseline: float | None = None,
+    optimum: float | None = None,
+    xlabel: str = "",
+    digits: int = 3,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw named numbers as bars with the number at the end, first on top.
 
     Parameters
@@ -387,7 +437,7 @@ def _cell(value, digits):
     return str(value)
 
 
-def sampling_table(samples, header=("temperature", "sample"), caption=""):
+def sampling_table(samples: Mapping[str, str], header: Sequence[str] = ("temperature", "sample"), caption: str = "") -> table:
     """A table of sampled texts, with line ends made visible.
 
     Parameters

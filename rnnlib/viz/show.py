@@ -7,8 +7,11 @@ import io
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from matplotlib import style
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rnnlib.display import display
@@ -46,12 +49,12 @@ _STYLE = (
 MAX_SVG = 60_000  # bytes; a page should stay light
 
 
-def use():
+def use() -> None:
     """Set the style of the course for all figures drawn from now on (``subplots`` and every plot do it themselves)."""
     style.use(Path(__file__).with_name("style.mplstyle"))
 
 
-def subplots(rows=1, cols=1, *, size=None, **options):
+def subplots(rows: int = 1, cols: int = 1, *, size: tuple[float, float] | None = None, **options) -> tuple[Figure, Any]:
     """A new figure in the style of the course.
 
     Parameters
@@ -72,7 +75,7 @@ def subplots(rows=1, cols=1, *, size=None, **options):
     return fig, fig.subplots(rows, cols, **options)
 
 
-def show(figure, alt, caption=None, *, dense=False):
+def show(figure: Figure | Axes | np.ndarray, alt: str, caption: str | None = None, *, dense: bool = False) -> None:
     """Display a figure as one inline SVG whose colours follow the page.
 
     Parameters
@@ -101,7 +104,7 @@ def show(figure, alt, caption=None, *, dense=False):
         sys.modules["matplotlib.pyplot"].close(_figure_of(figure))
 
 
-def bundle(figure, alt, caption=None, *, dense=False):
+def bundle(figure: Figure | Axes | np.ndarray, alt: str, caption: str | None = None, *, dense: bool = False) -> dict[str, str]:
     """The figure in the forms of a site (HTML), a PDF (PNG) and a terminal (text): a dict keyed by MIME type."""
     for name, value in (("alt", alt), ("caption", caption)):
         if not isinstance(value, str) and not (name == "caption" and value is None):
