@@ -1,6 +1,7 @@
 """Windows and macOS, as far as Linux can tell: what a student uses asks for nothing that only POSIX has, and text is UTF-8 everywhere."""
 
 import ast
+import errno
 import json
 import os
 import re
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import lessons
+from tools import lessons, refused_in_a_line
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted(
@@ -182,3 +183,14 @@ def test_text_is_read_and_written_as_utf_8():
 )
 def test_a_guessed_encoding_is_seen(source, guessed):
     assert bool(guesses(source)) == guessed
+
+
+def test_what_the_system_refuses_is_said_in_one_line(capsys):
+    def refuse(number):
+        raise OSError(number, os.strerror(number), "_build")
+
+    for number in (errno.EROFS, errno.EACCES, errno.ENOSPC):
+        assert refused_in_a_line(refuse)(number) == 1
+        assert capsys.readouterr().err == f"Cannot write _build: {os.strerror(number)}.\n"
+    with pytest.raises(OSError, match="_build"):
+        refused_in_a_line(refuse)(errno.EIO)  # a fault, not a refusal

@@ -1,5 +1,7 @@
 """What `make` calls: the book's build and its server. Nothing here is for a reader to import."""
 
+import errno
+import functools
 import os
 import sys
 
@@ -11,3 +13,19 @@ sys.modules.setdefault("rfc3987_syntax", None)
 for name in ("RNNLIB_DATA", "RNNLIB_CACHE"):
     if os.environ.get(name):
         os.environ[name] = os.path.abspath(os.path.expanduser(os.environ[name]))
+
+
+def refused_in_a_line(main):
+    """``main``, which says in one line when the system refuses to write: a read-only folder, a full disk."""
+
+    @functools.wraps(main)
+    def run(*arguments):
+        try:
+            return main(*arguments)
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC):
+                raise
+            print(f"Cannot write {error.filename or 'to the disk'}: {error.strerror}.", file=sys.stderr)
+            return 1
+
+    return run

@@ -19,7 +19,7 @@ from jupyter_cache.base import CacheBundleIn
 
 from rnnlib.data.corpora import STAND_IN
 from rnnlib.data.fetch import manifest, prefetch
-from tools import execute, lessons, website
+from tools import execute, lessons, refused_in_a_line, website
 
 ROOT = Path(__file__).resolve().parent.parent
 MAX_SECONDS = 60.0  # of the processor, for one lesson: the clock would blame a lesson for its neighbours
@@ -218,6 +218,7 @@ def site(root, target, records, say):
     return True
 
 
+@refused_in_a_line
 def main():
     logging.disable(logging.WARNING)  # of the kernels' clients
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

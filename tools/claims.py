@@ -28,7 +28,7 @@ from statistics import fmean
 
 import joblib
 
-from tools import lessons
+from tools import lessons, refused_in_a_line
 from tools.bare import bare, joined
 from tools.execute import environment
 
@@ -178,6 +178,7 @@ def measure(name, table, root, pool, say):
     return [key for key, claim in table["claims"].items() if not true(claim, runs)]
 
 
+@refused_in_a_line
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("only", nargs="*", help="names of lessons, such as adding")

@@ -20,7 +20,7 @@ import jupytext
 import nbformat
 import yaml
 
-from tools import lessons
+from tools import lessons, refused_in_a_line
 
 ROOT = Path(__file__).resolve().parent.parent
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}, "language_info": {"name": "python"}}
@@ -263,6 +263,7 @@ def make_all(root):
     print(f"{len(notebooks) - len(kept)} notebooks in notebooks/ are up to date.", flush=True)
 
 
+@refused_in_a_line
 def main():
     parser = argparse.ArgumentParser(prog="python -m tools.notebooks", description="Write the lessons as notebooks.")
     parser.add_argument("--open", action="store_true", help="then open them in JupyterLab")
