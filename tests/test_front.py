@@ -78,7 +78,7 @@ def name_faults(text, root):
     return faults + [f"make {verb} does not exist" for verb in sorted(set(re.findall(r"`make ([a-z]+)", text)) - set(verbs))]
 
 
-@pytest.mark.parametrize("name", ["SECURITY.md", "CODE_OF_CONDUCT.md", ".github/pull_request_template.md"])
+@pytest.mark.parametrize("name", ["RECIPES.md", "SECURITY.md", "CODE_OF_CONDUCT.md", ".github/pull_request_template.md"])
 def test_front_files_name_what_exists(name):
     assert name_faults((ROOT / name).read_text(encoding="utf-8"), ROOT) == []
 
@@ -92,4 +92,4 @@ def test_front_files_are_tracked():
     if not (ROOT / ".git").exists():
         pytest.skip("not a git checkout")
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    assert {"CITATION.cff", "SECURITY.md", "rnnlib/py.typed", "MANIFEST.in"} <= set(listed)
+    assert {"CITATION.cff", "SECURITY.md", "RECIPES.md", "rnnlib/py.typed", "MANIFEST.in"} <= set(listed)
