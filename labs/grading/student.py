@@ -32,5 +32,7 @@ def open_lab(course, lab, browser=True):
     if hasattr(os, "geteuid") and os.geteuid() == 0:  # in a container, where JupyterLab would refuse
         command.append("--allow-root")
     data = {name: os.path.abspath(os.environ[name]) for name in ("RNNLIB_DATA", "RNNLIB_CACHE") if os.environ.get(name)}
+    if os.name == "posix":  # a login shell, Jupyter's default where it has no terminal itself, would set the PATH anew
+        command.append(f"--ServerApp.terminado_settings={{'shell_command': [{os.environ.get('SHELL') or 'sh'!r}]}}")
     programs = sysconfig.get_path("scripts")  # of this environment: a terminal or a cell of the lab says `nbgrader validate`
     return subprocess.call(command, env={**os.environ, **data, "PATH": os.pathsep.join([programs, os.environ.get("PATH", os.defpath)])})

@@ -376,6 +376,7 @@ def test_a_students_copy_is_made_once_and_never_overwritten(tmp_path, monkeypatc
     assert student.open_lab(course, LAB, browser=False) == 0
     path = tmp_path / "work" / LAB / f"{LAB}.ipynb"
     assert path.read_text(encoding="utf-8") == "released" and {"jupyterlab", str(path), "--no-browser"} <= set(calls[0])
+    assert any("terminado_settings" in word for word in calls[0]), "a login shell would set the PATH anew"
     assert shutil.which("nbgrader", path=paths[0]) == str(Path(sysconfig.get_path("scripts")) / "nbgrader"), "as the lab's last line asks"
     assert ("--allow-root" in calls[0]) == (student.os.geteuid() == 0), "root is allowed where one is root, and nowhere else"
     assert not (tmp_path / "gradebook.db").exists() and not (tmp_path / "release").exists(), "the course itself is not touched"
