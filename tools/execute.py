@@ -40,6 +40,7 @@ def run_here(notebook, folder):
         client = NotebookClient(
             notebook,
             timeout=CELL_SECONDS,
+            startup_timeout=CELL_SECONDS,  # a busy machine starts slowly
             kernel_name="python3",
             shutdown_kernel="immediate",
             record_timing=False,  # times in the cells would change the key of the cache

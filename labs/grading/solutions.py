@@ -6,6 +6,8 @@ from labs.grading import source
 from labs.grading.build import RoadError
 from labs.grading.journal import write_whole
 
+SECONDS = 300  # for a cell, and for the kernel to start on a busy machine
+
 
 def solutions(course, lab, to=None):
     """Run the full notebook of ``lab`` and write it as a page; returns the page.
@@ -30,10 +32,11 @@ def solutions(course, lab, to=None):
     page.parent.mkdir(parents=True, exist_ok=True)
     notebook = source.notebook(lab)
     code = f"import sys; sys.path.insert(0, {str(source.LABS.parent)!r})"  # hidden tests import labs.grading
-    client = NotebookClient(notebook, kernel_name="python3", timeout=300, resources={"metadata": {"path": str(page.parent)}})
+    patience = {"timeout": SECONDS, "startup_timeout": SECONDS}
+    client = NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": str(page.parent)}}, **patience)
     try:
         with client.setup_kernel():
-            client.kc.execute(code, reply=True, timeout=60)
+            client.kc.execute(code, reply=True, timeout=SECONDS)
             for k, cell in enumerate(notebook.cells):
                 client.execute_cell(cell, k)
     except CellExecutionError as error:
