@@ -101,6 +101,13 @@ def test_a_lesson_is_run_with_each_seed_and_without_its_asserts(coin):
     assert claims.spread("coin-value", stored["runs"]) == (0.5, 0.0, 1.0)
 
 
+def test_claims_are_not_measured_on_synthetic_data(monkeypatch, capsys):
+    monkeypatch.setattr(claims, "prefetch", lambda: [("alice.txt", "missing", "no network"), ("fra.txt", "cache", "")])
+    monkeypatch.setattr("sys.argv", ["claims", "ngrams"])
+    assert claims.main() == 2
+    assert "these files are missing: alice.txt. Set RNNLIB_DATA." in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("over", "answer"), [("each", False), (2, True), (3, False), ("mean", True)])
 def test_a_claim_holds_over_each_seed_some_or_the_mean(coin, over, answer):
     runs = claims.stored("coin", coin[0])["runs"]

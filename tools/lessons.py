@@ -66,9 +66,9 @@ def _code_cells(page, *state):
     ]
 
 
-def reach(page, root):
-    """What a page's cells can reach in the library."""
-    return Reach("\n".join(code_cells(page)), root)
+def reach(page, root, leave_out=()):
+    """What a page's cells can reach in the library, some modules aside."""
+    return Reach("\n".join(code_cells(page)), root, leave_out=leave_out)
 
 
 def uses_data_files(page, root):

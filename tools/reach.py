@@ -139,7 +139,7 @@ def _module(name, file, stamp):
 
 
 class Reach:
-    """What ``source`` reaches in a package of the folder ``root``.
+    """What ``source`` reaches in a package of the folder ``root``, modules whose names begin with one of ``leave_out`` aside.
 
     Attributes
     ----------
@@ -149,8 +149,8 @@ class Reach:
         The modules that are imported.
     """
 
-    def __init__(self, source, root, package="rnnlib"):
-        self.package = package
+    def __init__(self, source, root, package="rnnlib", leave_out=()):
+        self.package, self.leave_out = package, tuple(leave_out)
         self.root, self.reached, self.loaded, self._modules, self._whole = Path(root), set(), set(), {}, set()
         self.code = Module("", source)
         self._todo = []
@@ -186,7 +186,7 @@ class Reach:
                 self._take(module, effect)
 
     def _take(self, module, k):
-        if (module.name, k) not in self.reached:
+        if (module.name, k) not in self.reached and not module.name.startswith(self.leave_out):
             self.reached.add((module.name, k))
             self._todo.append((module, k))
 
@@ -260,14 +260,14 @@ class Reach:
         found = self.module(module)
         return found is not None and any((module, k) in self.reached for k in found.items[name])
 
-    def texts(self, *, keep_checks=True, leave_out=()):
-        """``(module, text)`` of each statement reached and of each foreign import that it names, in order; some modules left out."""
+    def texts(self, *, keep_checks=True):
+        """``(module, text)`` of each statement reached and of each import that it names, in order."""
         for name, k in sorted(self.reached):
-            if not name.startswith(tuple(leave_out)):
-                module = self.module(name)
-                yield name, module.text(k, keep_checks=keep_checks)
-                roots = {chain[0] for chain in module.uses(k)[0]}
-                for root in sorted(roots & set(module.bindings)):
+            module = self.module(name)
+            yield name, module.text(k, keep_checks=keep_checks)
+            roots = {chain[0] for chain in module.uses(k)[0]}
+            for root in sorted(roots & set(module.bindings)):
+                if not module.bindings[root].startswith(self.leave_out):
                     yield name, f"{root} = {module.bindings[root]}"
 
     def files(self):
