@@ -23,16 +23,16 @@ def book(tmp_path):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "_config.yml", folder)
     (folder / "chapters").mkdir()
-    (folder / "chapters/references.bib").write_text("")
-    (folder / "chapters/index.md").write_text(PAGE)
-    (folder / "_toc.yml").write_text(TOC)
+    (folder / "chapters/references.bib").write_text("", encoding="utf-8")
+    (folder / "chapters/index.md").write_text(PAGE, encoding="utf-8")
+    (folder / "_toc.yml").write_text(TOC, encoding="utf-8")
     return folder
 
 
 def jb(*words, cwd):
     """Run jb without this checkout on any path; its status and what it said, without colours."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run([JB, *map(str, words)], cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run([JB, *map(str, words)], cwd=cwd, env=environment, capture_output=True, encoding="utf-8", check=False)
     return done.returncode, re.sub(r"\x1b\[[\d;]*m", "", done.stdout + done.stderr)
 
 
@@ -54,4 +54,4 @@ def test_jb_builds_from_another_folder_to_another(book, tmp_path):
 def test_jb_writes_the_configuration_for_sphinx(book):
     status, said = jb("config", "sphinx", ".", cwd=book)
     assert status == 0, said
-    assert "tools.rnnbook" in (book / "conf.py").read_text()
+    assert "tools.rnnbook" in (book / "conf.py").read_text(encoding="utf-8")

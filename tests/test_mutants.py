@@ -32,22 +32,22 @@ def test_the_key_of_a_fault_follows_its_tests_and_what_they_reach(tmp_path):
     for folder in ("rnnlib", "tests"):
         (tmp_path / folder).mkdir()
     for name, text in {"__init__": "", "a": "def f():\n    return 1\n", "b": "def g():\n    return 1\n"}.items():
-        (tmp_path / "rnnlib" / f"{name}.py").write_text(text)
-    (tmp_path / "tests/test_a.py").write_text("from rnnlib.a import f\n\ndef test_f():\n    assert f() == 1\n")
+        (tmp_path / "rnnlib" / f"{name}.py").write_text(text, encoding="utf-8")
+    (tmp_path / "tests/test_a.py").write_text("from rnnlib.a import f\n\ndef test_f():\n    assert f() == 1\n", encoding="utf-8")
 
     def key(**edit):
         run._code.cache_clear(), run._reached.cache_clear()
         return run.key({"name": "x", "file": "a.py", "old": "1", "new": "2", "tests": ["test_a.py"]} | edit, tmp_path)
 
     before = key()
-    (tmp_path / "rnnlib/b.py").write_text("def g():\n    return 2\n")
-    (tmp_path / "rnnlib/a.py").write_text("def f():\n    return 1  # one\n")
+    (tmp_path / "rnnlib/b.py").write_text("def g():\n    return 2\n", encoding="utf-8")
+    (tmp_path / "rnnlib/a.py").write_text("def f():\n    return 1  # one\n", encoding="utf-8")
     assert key() == before
     assert key(new="3") != before
-    (tmp_path / "rnnlib/a.py").write_text("def f():\n    return 1.0\n")
+    (tmp_path / "rnnlib/a.py").write_text("def f():\n    return 1.0\n", encoding="utf-8")
     assert key() != before
-    (tmp_path / "rnnlib/a.py").write_text("def f():\n    return 1\n")
-    (tmp_path / "tests/test_a.py").write_text("from rnnlib.a import f\n\ndef test_f():\n    assert f() == 1.0\n")
+    (tmp_path / "rnnlib/a.py").write_text("def f():\n    return 1\n", encoding="utf-8")
+    (tmp_path / "tests/test_a.py").write_text("from rnnlib.a import f\n\ndef test_f():\n    assert f() == 1.0\n", encoding="utf-8")
     assert key() != before
 
 

@@ -37,7 +37,7 @@ def built(tmp_path_factory):
         shutil.copy(ROOT / name, folder)
     for name in ("rnnlib", "tests"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    done = subprocess.run([sys.executable, "-c", BUILD], cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", BUILD], cwd=folder, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return next(folder.glob("dist/*.whl")), next(folder.glob("dist/*.tar.gz"))
 

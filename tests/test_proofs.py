@@ -50,26 +50,26 @@ def test_the_hash_of_binder_sees_a_change_of_code_and_not_of_a_comment(tmp_path)
         "binder/start": "one\n",
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_text(text, encoding="utf-8")
     before = binder_hash(tmp_path)
-    (tmp_path / "rnnlib/a.py").write_text("x = 1  # one\n")
+    (tmp_path / "rnnlib/a.py").write_text("x = 1  # one\n", encoding="utf-8")
     assert binder_hash(tmp_path) == before
     for name in ("chapters/index.md", "rnnlib/a.py", "binder/start"):
-        text = (tmp_path / name).read_text()
-        (tmp_path / name).write_text(text.replace("x = 1", "x = 2").replace("one", "two"))
+        text = (tmp_path / name).read_text(encoding="utf-8")
+        (tmp_path / name).write_text(text.replace("x = 1", "x = 2").replace("one", "two"), encoding="utf-8")
         assert binder_hash(tmp_path) != before
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_text(text, encoding="utf-8")
 
 
 def test_the_hash_sees_a_change_of_the_engine_and_not_of_a_comment(tmp_path):
     for name in ("__init__", "engine", "zygote", "child", "desk"):
         path = tmp_path / "labs/grading" / f"{name}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("def grade():\n    return 1\n")
-    (tmp_path / "labs/lab02_rnn.md").write_text("---\nfile_format: mystnb\nkernelspec: {name: python3}\n---\n\n# Lab\n")
+        path.write_text("def grade():\n    return 1\n", encoding="utf-8")
+    (tmp_path / "labs/lab02_rnn.md").write_text("---\nfile_format: mystnb\nkernelspec: {name: python3}\n---\n\n# Lab\n", encoding="utf-8")
     before = code_hash(tmp_path)
-    (tmp_path / "labs/grading/desk.py").write_text("def grade():\n    return 2\n")
-    (tmp_path / "labs/grading/engine.py").write_text("def grade():\n    return 1  # one\n")
+    (tmp_path / "labs/grading/desk.py").write_text("def grade():\n    return 2\n", encoding="utf-8")
+    (tmp_path / "labs/grading/engine.py").write_text("def grade():\n    return 1  # one\n", encoding="utf-8")
     assert code_hash(tmp_path) == before
-    (tmp_path / "labs/grading/zygote.py").write_text("def grade():\n    return 2\n")
+    (tmp_path / "labs/grading/zygote.py").write_text("def grade():\n    return 2\n", encoding="utf-8")
     assert code_hash(tmp_path) != before

@@ -71,7 +71,7 @@ def run(*words, cwd=ROOT, **variables):
     """Run a command; its output is shown only where it fails."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
     environment.pop("PYTHONPATH", None)  # the installed library is to be found, not this checkout
-    done = subprocess.run([str(word) for word in words], cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run([str(word) for word in words], cwd=cwd, env=environment, capture_output=True, encoding="utf-8", check=False)
     if done.returncode:
         sys.exit(f"{' '.join(map(str, words))[:300]}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}")
     return done.stdout
