@@ -62,7 +62,7 @@ class NotOnBinder(Exception):
 
 def call(*words, **options):
     """Run a command; its output is in the exception if it fails."""
-    done = subprocess.run(list(map(str, words)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **options)
+    done = subprocess.run(list(map(str, words)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False, **options)
     if done.returncode:
         raise NotOnBinder(f"{' '.join(map(str, words))} ended with status {done.returncode}:\n{done.stdout[-3000:]}")
     return done.stdout
