@@ -6,7 +6,10 @@ the source by position and not rebuilt from the syntax tree: it is the same unde
 
 import ast
 import io
+import re
 import tokenize
+
+_DEFAULT = re.compile(rb"( *)=( *)")
 
 
 def bare(source, *, keep_checks=True):
@@ -29,17 +32,13 @@ def bare(source, *, keep_checks=True):
         Not Python.
     """
     lines = [line.encode() for line in source.splitlines()]  # ast counts columns in bytes
-    for first, last in _cuts(source, lines, keep_checks):
-        _blank(lines, first, last)
-    return [line.decode().rstrip() for line in lines]
+    return _without(lines, list(_cuts(source, lines, keep_checks)))
 
 
 def without_docstrings(source):
     """The lines of ``source`` with its docstrings cut and everything else kept, comments too."""
     lines = [line.encode() for line in source.splitlines()]
-    for first, last in _docstrings(ast.parse(source)):
-        _blank(lines, first, last)
-    return [line.decode().rstrip() for line in lines]
+    return _without(lines, list(_docstrings(ast.parse(source))))
 
 
 def joined(lines):
@@ -57,7 +56,11 @@ def _cuts(source, lines, keep_checks):
             yield (row, len(text[row - 1][:column].encode())), (row, len(lines[row - 1]))
     for node in ast.walk(tree):
         if isinstance(node, ast.arg) and node.annotation is not None:
-            yield (node.lineno, node.col_offset + len(node.arg.encode())), _end(node.annotation)
+            row, column = _end(node.annotation)
+            yield (node.lineno, node.col_offset + len(node.arg.encode())), (row, column)
+            if spaced := _DEFAULT.match(lines[row - 1], column):  # ``x: int = 1`` is ``x=1`` without its annotation
+                yield (row, spaced.start(1)), (row, spaced.end(1))
+                yield (row, spaced.start(2)), (row, spaced.end(2))
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.returns is not None:
             yield _arrow(lines, node.returns), _end(node.returns)
         elif not keep_checks and isinstance(node, ast.Assert):
@@ -74,11 +77,11 @@ def _docstrings(tree):
 
 
 def _arrow(lines, returns):
-    """Where the ``->`` before an annotation begins."""
+    """Where the ``->`` before an annotation begins, and the space before it."""
     row, column = _start(returns)
     while (found := lines[row - 1][:column].rfind(b"->")) < 0:
         row, column = row - 1, len(lines[row - 2])
-    return row, found
+    return row, len(lines[row - 1][:found].rstrip())
 
 
 def _start(node):
@@ -89,9 +92,12 @@ def _end(node):
     return node.end_lineno, node.end_col_offset
 
 
-def _blank(lines, first, last):
-    """Overwrite a stretch with spaces, so that the positions of later cuts stay right."""
-    for row in range(first[0], last[0] + 1):
-        begin = first[1] if row == first[0] else 0
-        end = last[1] if row == last[0] else len(lines[row - 1])
-        lines[row - 1] = lines[row - 1][:begin] + b" " * (end - begin) + lines[row - 1][end:]
+def _without(lines, cuts):
+    """The lines as text without the stretches ``cuts``."""
+    for first, last in cuts:
+        for row in range(first[0], last[0] + 1):
+            begin = first[1] if row == first[0] else 0
+            end = last[1] if row == last[0] else len(lines[row - 1])
+            # A placeholder of the same length keeps the positions of the other cuts; Python code cannot hold this byte.
+            lines[row - 1] = lines[row - 1][:begin] + b"\0" * (end - begin) + lines[row - 1][end:]
+    return [line.replace(b"\0", b"").decode().rstrip() for line in lines]

@@ -88,6 +88,15 @@ class _Uses(ast.NodeVisitor):
     def visit_Name(self, node):
         self.chains.add((node.id,))
 
+    def visit_arg(self, node):
+        pass  # an annotation computes nothing
+
+    def visit_FunctionDef(self, node):
+        for part in (*node.decorator_list, node.args, *node.body):
+            self.visit(part)
+
+    visit_AsyncFunctionDef = visit_FunctionDef
+
     def visit_Import(self, node):
         self.bindings |= dict(imported(node, self.package))
 
