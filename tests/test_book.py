@@ -174,7 +174,8 @@ def test_a_page_that_toc_lists_must_exist(book, run):
     assert status == 2 and "chapters/two.md" in said
 
 
-def test_a_lesson_is_measured_and_bounded(book):
+def test_a_lesson_is_measured_and_bounded(book, monkeypatch):
+    monkeypatch.setattr(build, "CUDA_MIB", 0.0)
     (page,) = [book / "chapters/two.md"]
     write(book, "chapters/two.md", FRONT + "# Two\n\n" + cell("import os\nheld = bytearray(400 << 20)\nos.environ['OMP_NUM_THREADS']"))
     notebook = lessons.reader()(str(page))
@@ -204,6 +205,7 @@ def test_a_lesson_meets_no_personal_settings_and_a_relative_data_folder_from_her
 
 def test_a_costly_lesson_fails_the_build(book, run, quick, monkeypatch):
     monkeypatch.setattr(build, "MAX_MIB", 1.0)
+    monkeypatch.setattr(build, "CUDA_MIB", 0.0)
     status, said, site = run()
     assert (status, site) == (1, book)
     assert "Too costly: one" in said

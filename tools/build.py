@@ -7,6 +7,7 @@ python -m tools.build --offline                    the book without the data fil
 
 import argparse
 import contextlib
+import importlib.util
 import logging
 import os
 import sys
@@ -23,7 +24,9 @@ from tools import execute, lessons, refused_in_a_line, website
 
 ROOT = Path(__file__).resolve().parent.parent
 MAX_SECONDS = 60.0  # of the processor, for one lesson: the clock would blame a lesson for its neighbours
-MAX_MIB = 1024.0
+MAX_MIB = 1024.0  # with the CPU build of torch, which Binder and a plain set-up use
+# The libraries of the CUDA build add this to every lesson: 335 to 473 MiB were measured.
+CUDA_MIB = 512.0 if importlib.util.find_spec("nvidia") else 0.0
 TRACEBACK_LINES = 25
 
 
@@ -125,8 +128,8 @@ def over_bounds(name, data):
     complaints = []
     if data["cpu_seconds"] > MAX_SECONDS:
         complaints.append(f"{name}: {data['cpu_seconds']:.0f} s of processor time, expected at most {MAX_SECONDS:.0f} s")
-    if data["mib"] > MAX_MIB:
-        complaints.append(f"{name}: {data['mib']:.0f} MiB, expected at most {MAX_MIB:.0f} MiB")
+    if data["mib"] > MAX_MIB + CUDA_MIB:
+        complaints.append(f"{name}: {data['mib']:.0f} MiB, expected at most {MAX_MIB + CUDA_MIB:.0f} MiB")
     return complaints
 
 
