@@ -49,7 +49,7 @@ binder: book  ## Make Binder's environment and open and run the lessons there in
 bench: setup  ## Measure the claims about speed on this machine
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(PY) "$$script"; done
 
-package: $(ENVIRONMENT)  ## Build rnnlib's wheel and sdist, and use them in fresh environments (needs the package index)
+package: setup  ## Build rnnlib's wheel and sdist, and use them in fresh environments (needs the package index)
 	@$(PY) tests/proofs/package.py $(PIP_ARGS)
 
 picture: book  ## Draw the picture of a lesson that the README shows (needs Chromium or Chrome)

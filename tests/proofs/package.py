@@ -23,7 +23,7 @@ EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 SOURCES = ("pyproject.toml", "MANIFEST.in", "LICENSE", "LICENSE-text", "README.md", "rnnlib", "tests")
 # A test of the library alone imports the library and nothing else of this repository.
 OURS, OTHERS = (re.compile(rf"^(?:from|import) (?:{names})\b", re.MULTILINE) for names in ("rnnlib", "tools|labs|docs|yaml"))
-TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis", "ipython", "pyparsing<3.3")  # Matplotlib 3.8 warns with a newer pyparsing
+TEST_TOOLS = ("pytest", "pytest-xdist", "ipython", "pyparsing<3.3")  # Matplotlib 3.8 warns with a newer pyparsing
 
 ALONE = """
 import doctest, importlib, pkgutil, sys
