@@ -227,6 +227,43 @@ def test_a_wrong_data_file_is_named_before_lessons_run_without_it(tmp_path, monk
     assert "the one in RNNLIB_DATA is not the right file (expected SHA-256" in "\n".join(said)
 
 
+def test_what_a_full_disk_left_is_made_anew(book, run, quick):
+    cache = book / "_build/.jupyter_cache"
+    cache.mkdir(parents=True)
+    (cache / "global.db").write_bytes(b"")  # made, and then there was no room for its tables
+    assert "2 lessons, 2 to run" in run()[1]
+    half = sorted(cache.glob("executed/*/base.ipynb"))[0]
+    half.write_bytes(half.read_bytes()[:100])
+    assert "2 lessons, 1 to run" in run()[1]
+    assert "2 lessons, 0 to run" in run()[1]
+
+
+def test_a_full_disk_under_a_lesson_or_the_site_ends_in_one_line_that_names_the_place(book, run, quick, monkeypatch):
+    def no_room(root, target, outputs):
+        raise RuntimeError("OSError: [Errno 28] No space left on device")
+
+    run()
+    monkeypatch.setattr(website, "build", no_room)
+    said = []
+    assert build.build(book, say=said.append) == 1
+    assert said[-1] == f"\nCannot write the site in {book / '_build'}: the disk is full. {tools.AGAIN}"
+
+    failed = {"page": book / "chapters/one.md", "seconds": 1.0, "error": "OSError: [Errno 28] No space left on device"}
+    monkeypatch.setattr(execute, "run_lessons", lambda jobs, root, workers: [failed])
+    write(book, "rnnlib/b.py", "value = 2\n")
+    assert build.build(book, say=said.append) == 1
+    assert said[-1] == f"\nCannot write in {book}, or in the folder for temporary files: the disk is full. {tools.AGAIN}"
+
+
+def test_no_lesson_begins_after_the_build_has_stopped(monkeypatch):
+    begun = []
+    monkeypatch.setattr(execute, "run_apart", lambda page, notebook, root: begun.append(page) or {"page": page})
+    runs = execute.run_lessons([(k, None) for k in range(1000)], ROOT, 1)
+    next(runs)
+    runs.close()
+    assert len(begun) < 1000
+
+
 # --- the site -----------------------------------------------------------------------------------------------------------------
 
 

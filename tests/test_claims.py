@@ -1,5 +1,6 @@
 """Every lesson claims something over several seeds, the stored runs say yes, and the page shows them. (The machinery: tools/claims.py.)"""
 
+import errno
 import io
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -99,6 +100,18 @@ def test_a_lesson_is_run_with_each_seed_and_without_its_asserts(coin):
     assert failed == ["a"], "the third seed gives 1.0, which is not below 0.9; two of three hold"
     assert "FAILS (2 of 3): small" in said
     assert claims.spread("coin-value", stored["runs"]) == (0.5, 0.0, 1.0)
+
+
+def test_a_full_disk_is_met_before_a_lesson_is_measured(tmp_path, monkeypatch):
+    (tmp_path / "coin.md").write_text(LESSON, encoding="utf-8")
+
+    def full(path, text):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(claims, "write_whole", full)
+    monkeypatch.setattr(claims, "run_apart", lambda *arguments: pytest.fail("measured"))
+    with pytest.raises(OSError, match="No space left"), ThreadPoolExecutor(1) as pool:
+        claims.measure("coin", {"lesson": "coin.md", "seeds": 3, "claims": {}}, tmp_path, pool, print)
 
 
 def test_claims_are_not_measured_on_synthetic_data(monkeypatch, capsys):

@@ -169,6 +169,17 @@ def test_a_full_disk_is_said_before_anything_is_downloaded(tmp_path, monkeypatch
     environment.check_space(tmp_path / ".venv", 0.5, 0.5)
 
 
+def test_a_disk_that_fills_up_while_pip_runs_is_named(tmp_path, monkeypatch):
+    for name in ("requirements.txt", "pyproject.toml"):
+        (tmp_path / name).write_bytes(b"")
+    monkeypatch.setattr(environment.subprocess, "run", lambda *words, **options: subprocess.CompletedProcess(words, 1, b"", b""))
+    for step in (lambda: environment.make(tmp_path / ".venv", ""), lambda: environment.install(tmp_path, tmp_path / ".venv", [])):
+        for free, said in ((1e6, f"The disk of {tmp_path} is full"), (1e9, "the lines above say why")):
+            monkeypatch.setattr(environment.shutil, "disk_usage", lambda folder, free=free: type("usage", (), {"free": free}))
+            with pytest.raises(environment.Problem, match=re.escape(said)):
+                step()
+
+
 # --- torch --------------------------------------------------------------------------------------------------------------------
 
 

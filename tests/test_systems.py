@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import lessons, refused_in_a_line
+from tools import AGAIN, lessons, refused_in_a_line, write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted(
@@ -189,8 +190,40 @@ def test_what_the_system_refuses_is_said_in_one_line(capsys):
     def refuse(number):
         raise OSError(number, os.strerror(number), "_build")
 
-    for number in (errno.EROFS, errno.EACCES, errno.ENOSPC):
+    for number, then in ((errno.EROFS, ""), (errno.EACCES, ""), (errno.ENOSPC, f" {AGAIN}"), (errno.EDQUOT, f" {AGAIN}")):
         assert refused_in_a_line(refuse)(number) == 1
-        assert capsys.readouterr().err == f"Cannot write _build: {os.strerror(number)}.\n"
+        assert capsys.readouterr().err == f"Cannot write _build: {os.strerror(number)}.{then}\n"
     with pytest.raises(OSError, match="_build"):
         refused_in_a_line(refuse)(errno.EIO)  # a fault, not a refusal
+
+
+def test_a_full_disk_is_seen_behind_the_error_of_a_library(capsys):
+    def cover(cause):
+        try:
+            raise cause
+        except Exception as error:
+            raise RuntimeError("Unexpected error accessing jupyter cache, it may need to be cleared.") from error
+
+    for cause, words in (
+        (OSError(errno.ENOSPC, "No space left on device"), f"Cannot write {ROOT}: No space left on device. {AGAIN}\n"),
+        (sqlite3.OperationalError("database or disk is full"), f"Cannot write in {ROOT}: the disk is full. {AGAIN}\n"),
+        (sqlite3.OperationalError("attempt to write a readonly database"), f"Cannot write in {ROOT}: it is read-only.\n"),
+    ):
+        assert refused_in_a_line(cover)(cause) == 1
+        assert capsys.readouterr().err == words
+    with pytest.raises(RuntimeError, match="jupyter cache"):
+        refused_in_a_line(cover)(PermissionError(errno.EACCES, "of a file that was only read"))
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "a.txt"
+    write_whole(path, "old")
+
+    def full(draft, text, encoding):
+        draft.write_bytes(b"ne")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*a\.txt'"):
+        write_whole(path, "new")
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]

@@ -8,8 +8,10 @@ python -m tools.build --offline                    the book without the data fil
 import argparse
 import contextlib
 import importlib.util
+import json
 import logging
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -20,7 +22,7 @@ from jupyter_cache.base import CacheBundleIn
 
 from rnnlib.data.corpora import STAND_IN
 from rnnlib.data.fetch import manifest, prefetch
-from tools import execute, lessons, refused_in_a_line, website
+from tools import AGAIN, execute, is_full, lessons, refused_in_a_line, website
 
 ROOT = Path(__file__).resolve().parent.parent
 MAX_SECONDS = 60.0  # of the processor, for one lesson: the clock would blame a lesson for its neighbours
@@ -33,7 +35,10 @@ TRACEBACK_LINES = 25
 @contextlib.contextmanager
 def opened(root):
     """The cache of a book's outputs; its database is closed at the end."""
-    cache = get_cache(root / "_build" / ".jupyter_cache")
+    folder = root / "_build" / ".jupyter_cache"
+    if (folder / "global.db").exists() and not (folder / "__version__.txt").exists():  # written last: this one was left half made
+        shutil.rmtree(folder)
+    cache = get_cache(folder)
     try:
         yield cache
     finally:
@@ -41,11 +46,14 @@ def opened(root):
 
 
 def cached(cache, page):
-    """The cache's record of a page, or None."""
+    """The cache's record of a page, or None. One whose notebook is not whole, after a kill or on a full disk, does not count."""
     try:
-        return cache.get_cached_project_nb(str(page))
-    except KeyError:
+        record = cache.get_cached_project_nb(str(page))
+        if record is not None:
+            json.loads((cache.path / "executed" / record.hashkey / "base.ipynb").read_bytes())
+    except (KeyError, OSError, ValueError):
         return None
+    return record
 
 
 def corpora(say):
@@ -182,6 +190,8 @@ def _build(cache, pages, root, target, only, workers, say):
     for done in failed:
         say(f"\n{lessons.title(done['page'], root)} failed ({done['page'].relative_to(root)}):")
         say("\n".join(done["error"].splitlines()[-TRACEBACK_LINES:]))
+    if any(is_full(done["error"]) for done in failed):
+        say(f"\nCannot write in {root}, or in the folder for temporary files: the disk is full. {AGAIN}")
     if failed:
         return 1
     if changed := [lessons.title(page, root) for page in pages if page not in records]:
@@ -212,7 +222,10 @@ def site(root, target, records, say):
     try:
         built = website.build(root, target, [[record.hashkey, record.data["digest"], str(record.created)] for record in records.values()])
     except RuntimeError as error:
-        say(f"\n{error}\n\nThe site was not built. Fix the errors and warnings above, then run the command again.")
+        if is_full(str(error)):
+            say(f"\nCannot write the site in {target / '_build'}: the disk is full. {AGAIN}")
+        else:
+            say(f"\n{error}\n\nThe site was not built. Fix the errors and warnings above, then run the command again.")
         return False
     say(f"site: {time.perf_counter() - start:.1f} s" if built else "site: nothing changed since it was built")
     say(f"\nThe book is in {os.path.relpath(target / '_build' / 'html')}.")

@@ -29,7 +29,7 @@ from statistics import fmean
 import joblib
 
 from rnnlib.data.fetch import prefetch
-from tools import lessons, refused_in_a_line
+from tools import lessons, refused_in_a_line, write_whole
 from tools.bare import bare, joined
 from tools.execute import environment
 
@@ -37,6 +37,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SEED = re.compile(r"^seed = 0$", re.MULTILINE)
 # What draws or shows cannot change a number, nor can the download of a file with a known checksum, nor what replaces a missing file.
 NOT_NUMBERS = ("rnnlib.viz", "rnnlib.book", "rnnlib.display", "rnnlib.data.fetch", "rnnlib.data.synthetic", "rnnlib.data.lexicon")
+ROOM = 2**16 * " "  # more than the result of any lesson takes
 SHOWING = ("viz", "source_of", "note", "print")  # what a lesson calls only to show something
 
 
@@ -166,11 +167,13 @@ def run_apart(page, seed, root):
 def measure(name, table, root, pool, say):
     """Run a lesson under each of its seeds, store the numbers, and return the claims that do not hold."""
     page = (root / table["lesson"]).resolve()
-    code = code_hash(page, root)
+    code, file = code_hash(page, root), result_file(name, root)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(file.with_suffix(".room"), ROOM)  # a refusal comes now, not after minutes of measuring
+    file.with_suffix(".room").unlink()
     runs = list(pool.map(lambda seed: run_apart(page, seed, root), range(table["seeds"])))
     result = {"lesson": table["lesson"], "code": code, "date": datetime.date.today().isoformat(), "torch": version("torch"), "runs": runs}
-    result_file(name, root).parent.mkdir(parents=True, exist_ok=True)
-    result_file(name, root).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_whole(file, json.dumps(result, indent=1) + "\n")
     say(f"{name}: {len(runs)} seeds, {fmean(run['seconds'] for run in runs):.0f} s each")
     for claim in table["claims"].values():
         answers = held(claim, runs)

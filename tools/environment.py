@@ -20,6 +20,8 @@ from urllib.parse import unquote
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+RESUME = "Nothing is lost: run the same command again to continue."
+FULL_BELOW = 20e6  # bytes: a program that found no room has removed some of what it wrote
 SECONDS = 5  # to wait for an answer of that index
 CPU, CUDA = (0.5, 2.0), (1.6, 6.0)  # GB to download, GB in .venv: measured on Linux, x86_64, with Python 3.11 and 3.12
 LARGE = "PyPI's torch includes CUDA. To avoid that, press Ctrl+C and name an index of CPU builds: PIP_ARGS=--extra-index-url=URL"
@@ -126,6 +128,14 @@ def check_space(venv, download, disk):
             raise Problem(f"Disk of {folder}: expected about {needed:g} GB free, got {free:.1f} GB.{advice}")
 
 
+def full(venv):
+    """A sentence if a disk that an installation writes to is full, or an empty text. Not every program says so itself."""
+    for folder in (venv.parent, Path(tempfile.gettempdir())):
+        if shutil.disk_usage(folder).free < FULL_BELOW:
+            return f"The disk of {folder} is full. Make room. {RESUME}"
+    return ""
+
+
 def make(venv, why):
     """Make the environment, or make it anew because of ``why``."""
     if why:
@@ -137,7 +147,7 @@ def make(venv, why):
     print(f"Creating .venv with Python {platform.python_version()}", flush=True)
     base = getattr(sys, "_base_executable", sys.executable)  # where the environment's own Python runs this, it is about to go
     if subprocess.run([base, "-m", "venv", "--clear", str(venv)], cwd=venv.parent, check=False).returncode:
-        raise Problem("The virtual environment could not be created; the lines above say why.")
+        raise Problem(full(venv) or "The virtual environment could not be created; the lines above say why.")
 
 
 def install(root, venv, arguments):
@@ -154,7 +164,7 @@ def install(root, venv, arguments):
     print("Installing the pinned environment into .venv. The first time, this takes a few minutes.", flush=True)
     pip = [python, "-m", "pip", "install", "--disable-pip-version-check", *choice, *arguments, "-r", "requirements.txt"]
     if subprocess.run(pip, cwd=root, check=False).returncode:
-        raise Problem("Installation failed; the lines above say why. Nothing is lost: run the same command again to continue.")
+        raise Problem(full(venv) or f"Installation failed; the lines above say why. {RESUME}")
 
 
 def setup(root, arguments=(), quiet=False):

@@ -102,9 +102,12 @@ def run_apart(page, notebook, root):
 
 def run_lessons(jobs, root, workers):
     """Run ``(page, notebook)`` pairs, ``workers`` at a time, and yield the dict of `run_apart` as each ends."""
-    with ThreadPoolExecutor(workers) as pool:
+    pool = ThreadPoolExecutor(workers)
+    try:
         for done in as_completed([pool.submit(run_apart, page, notebook, root) for page, notebook in jobs]):
             yield done.result()
+    finally:
+        pool.shutdown(cancel_futures=True)  # where the caller stops, what has not begun does not begin
 
 
 if __name__ == "__main__":

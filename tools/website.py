@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tools import write_whole
+
 INPUTS = ("chapters", "claims", "tools/rnnbook", "_static", "_latex", "_config.yml", "_toc.yml", "requirements.txt")
 # The program jb, with what tools/__init__.py does for a quick start.
 JUPYTER_BOOK = (sys.executable, "-X", "utf8", "-c", "import tools; from jupyter_book.cli.main import main; main()")
@@ -53,5 +55,5 @@ def build(root, target, outputs):
     )
     if done.returncode:
         raise RuntimeError(done.stdout.strip())
-    stamp.write_text(wanted, encoding="utf-8")
+    write_whole(stamp, wanted)
     return True
