@@ -15,6 +15,7 @@ import sys
 import nbformat
 
 from labs.grading import source
+from labs.grading.__main__ import sentence
 from labs.grading.course import Course, for_nbgrader
 from labs.grading.journal import write_whole
 
@@ -73,7 +74,7 @@ def main(words=None):
         writer.writerows(rows)
         write_whole(path, table.getvalue().encode())
     except (OSError, ValueError) as problem:
-        print(problem, file=sys.stderr)
+        print(sentence(problem), file=sys.stderr)
         return 1
     print(path)
     return 0

@@ -1,6 +1,7 @@
 """The hidden tests of lab 7 are themselves tested: planted mistakes lose points with a message that names them, correct variants do not."""
 
 import csv
+import errno
 import itertools
 import math
 import time
@@ -474,6 +475,16 @@ def graded(folder, student, text):
 
 
 LINE = "train_model: 10 of 10 points\nbits per character on the hidden text: {:.4f} ({} numbers, 2.6 s{}; the best possible: 0.5000)\n"
+
+
+def test_the_leaderboard_in_a_read_only_folder_says_so_in_a_line(tmp_path, capsys, monkeypatch):
+    def refuse(*arguments, **options):
+        raise OSError(errno.EROFS, "Read-only file system", str(tmp_path / "exports"))
+
+    monkeypatch.setattr(leaderboard, "results", refuse)
+    assert leaderboard.main(["--course", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert said == f"{tmp_path / 'exports'} cannot be written (Read-only file system). A folder of your own: --course DIR\n"
 
 
 def test_the_leaderboard_lists_who_kept_to_the_rules(tmp_path, capsys):
