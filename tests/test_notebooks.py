@@ -1,5 +1,6 @@
 """The lessons as JupyterLab shows them: `tools.notebooks` writes out what only the book could resolve."""
 
+import errno
 import re
 from pathlib import Path
 
@@ -122,6 +123,24 @@ def test_a_changed_notebook_is_left_and_a_run_one_keeps_its_outputs(tmp_path):
     mine.cells[0].source = "x = 3"
     nbformat.write(mine, path)
     assert not notebooks.write(made("x = 4"), path) and there().cells[0].source == "x = 3", "somebody's own work"
+
+
+def test_a_full_disk_leaves_no_notebook_that_a_second_run_trips_over(tmp_path, monkeypatch):
+    path, notebook = tmp_path / "lesson.ipynb", nbformat.v4.new_notebook()
+
+    def full(draft, text, encoding):
+        draft.write_bytes(b"{")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", full)
+        with pytest.raises(OSError, match=r"No space left on device: '.*lesson\.ipynb'"):
+            notebooks.write(notebook, path)
+    assert list(tmp_path.iterdir()) == []
+    path.write_bytes(b"")  # of an earlier version, which did write it in place
+    assert notebooks.write(notebook, path) and nbformat.read(path, as_version=4) == notebook
+    path.write_bytes(b'{"cells": [')
+    assert not notebooks.write(notebook, path) and path.read_bytes() == b'{"cells": [', "a part of somebody's work is left to them"
 
 
 def test_the_rocket_leads_to_the_notebook():

@@ -20,7 +20,7 @@ import jupytext
 import nbformat
 import yaml
 
-from tools import lessons, refused_in_a_line
+from tools import lessons, refused_in_a_line, write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}, "language_info": {"name": "python"}}
@@ -241,15 +241,18 @@ def write(notebook, path):
     One that was only run keeps its outputs as long as the lesson is the same.
     """
     made = sources_hash(notebook)
-    if path.is_file():
-        there = nbformat.read(path, as_version=4)
+    if path.is_file() and path.stat().st_size:
+        try:
+            there = nbformat.read(path, as_version=4)
+        except ValueError:  # not JSON: a part of somebody's work, perhaps
+            return False
         if sources_hash(there) == made:
             return True
         if there.metadata.get("made") != sources_hash(there):
             return False
     notebook.metadata["made"] = made  # tells a later run whether somebody has changed the file since
     path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, path)
+    write_whole(path, nbformat.writes(notebook) + "\n")
     return True
 
 
