@@ -39,12 +39,12 @@ c.ZipCollectApp.strict = True
 # Feedback: no hidden test's source, nothing active in a page that somebody opens.
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",
-    "labs.grading.safe.SafePage",
+    "labs.grading.inbox.safe.SafePage",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
 
 # Late: a share of the score for each day begun, after some minutes of grace. The due date is set by `release --due` or in Formgrader.
-c.AssignLatePenalties.plugin_class = "labs.grading.late.PerDay"
+c.AssignLatePenalties.plugin_class = "labs.grading.desk.late.PerDay"
 c.PerDay.percent_per_day = 0.0
 c.PerDay.grace_minutes = 10.0
 

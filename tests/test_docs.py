@@ -121,10 +121,21 @@ def test_import_contracts_hold():
     assert status == 0, said
 
 
-def test_import_contracts_find_a_planted_import(tmp_path):
+PLANTED = {
+    "rnnlib/scratch/rnn.py": ("import torch", "rnnlib.scratch.rnn -> torch"),
+    "labs/grading/locked/child.py": ("import labs.grading.text.hidden", "labs.grading.locked.child -> labs.grading.text.hidden"),
+    "labs/grading/banned/words.py": ("import nbgrader", "labs.grading.banned.words -> nbgrader"),
+    "labs/grading/inbox/safe.py": ("import labs.grading.marks.gradebook", "labs.grading.inbox.safe -> labs.grading.marks.gradebook"),
+    "labs/grading/desk/report.py": ("import labs.grading.marks.engine", "labs.grading.desk.report -> labs.grading.marks.engine"),
+}
+
+
+def test_import_contracts_find_every_planted_import(tmp_path):
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    shutil.copytree(ROOT / "rnnlib", tmp_path / "rnnlib", ignore=shutil.ignore_patterns("__pycache__"))
-    with open(tmp_path / "rnnlib/scratch/rnn.py", "a", encoding="utf-8") as file:
-        file.write("\nimport torch\n")
+    for package in ("rnnlib", "labs/grading"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for file, (line, _) in PLANTED.items():
+        with open(tmp_path / file, "a", encoding="utf-8") as module:
+            module.write(f"\n{line}\n")
     status, said = contracts(tmp_path)
-    assert status != 0 and "rnnlib.scratch.rnn -> torch" in said, said
+    assert status != 0 and all(found in said for _, found in PLANTED.values()), said

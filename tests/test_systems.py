@@ -73,12 +73,12 @@ def test_a_lab_is_released_and_opened_without_posix(tmp_path):
 from unittest import mock
 
 linux, sys.platform = sys.platform, "win32"
-from labs.grading import student
+from labs.grading.text import workspace
 from labs.grading.__main__ import main
 
 sys.platform = linux  # for nbgrader
 assert main(["release", "--lab", "2", "--course", sys.argv[1]]) == 0
-with mock.patch.object(student.subprocess, "call", return_value=0) as started:
+with mock.patch.object(workspace.subprocess, "call", return_value=0) as started:
     assert main(["open", "--lab", "2", "--course", sys.argv[1], "--no-browser"]) == 0
 print(started.call_args.args[0][1:3])
 sys.platform = "win32"

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [
     *("README.md", "CONTRIBUTING.md", "RECIPES.md", "labs/README.md", "benchmarks/README.md", "Makefile", "tools/setup.sh"),
-    *("labs/grading/report.html", "labs/grading/similarity.html"),
+    *("labs/grading/desk/report.html", "labs/grading/desk/similarity.html"),
     *(f"chapters/{name}.md" for name in ("index", "students", "instructors", "selftest")),
 ]
 CODE = [path for folder in ("rnnlib", "labs/grading", "tools") for path in sorted((ROOT / folder).rglob("*.py"))]

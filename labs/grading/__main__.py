@@ -1,18 +1,16 @@
 """``python -m labs.grading VERB --lab lab02_rnn``: the steps from a lab's source to its grades."""
 
 import argparse
-import errno
 import pathlib
 import shlex
 import shutil
 import sys
 import warnings
 
-from labs.grading import source
-from labs.grading.build import RoadError
-from labs.grading.course import Course, for_nbgrader
-from labs.grading.journal import NO_ROOM
-from labs.grading.sandbox import LAYERS, Unsafe
+from labs.grading.course import Course, RoadError, for_nbgrader
+from labs.grading.files import LABS, NO_ROOM, sentence
+from labs.grading.locked.sandbox import LAYERS, Unsafe
+from labs.grading.text import source
 
 FULL = ("No space left on device", "Disk quota exceeded", "disk is full")  # in a log of nbgrader's, as the system and SQLite say it
 
@@ -25,7 +23,7 @@ def parser():
     def verb(name, text):
         p = verbs.add_parser(name, help=text, description=text)
         p.add_argument("--lab", default="2" if len(source.names()) == 1 else None, help="which lab: lab02_rnn, lab02 or 2")
-        p.add_argument("--course", type=pathlib.Path, default=source.LABS, help="folder with the course's data (default: labs)")
+        p.add_argument("--course", type=pathlib.Path, default=LABS, help="folder with the course's data (default: labs)")
         return p
 
     verb("build", "write the full notebook (solutions, hidden tests) in source/")
@@ -88,30 +86,21 @@ def main(words=None):
         return 1
 
 
-def sentence(problem):
-    """What to say of an error: of one of the system, the file and a way out."""
-    if not isinstance(problem, OSError) or problem.errno is None:
-        return str(problem)
-    if problem.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"{problem.filename} cannot be written ({problem.strerror}). A folder of your own: --course DIR"
-    return f"{problem.filename or 'writing'}: {problem.strerror}"
-
-
 def _run(o, course, lab):
     if o.verb == "build":
-        from labs.grading.build import build
+        from labs.grading.text.release import build
 
         print(build(course, lab))
     elif o.verb == "release":
-        from labs.grading.build import release
+        from labs.grading.text.release import release
 
         print(release(course, lab, o.due))
     elif o.verb == "solutions":
-        from labs.grading.solutions import solutions
+        from labs.grading.text.solutions import solutions
 
         print(solutions(course, lab, o.to))
     elif o.verb == "collect":
-        from labs.grading.collect import KEPT, collect
+        from labs.grading.inbox.collect import KEPT, collect
 
         done = collect(course, lab, o.folder, o.force)
         for c in done:
@@ -121,24 +110,24 @@ def _run(o, course, lab):
     elif o.verb == "grade":
         _tell(course, lab, _grade(o, course, lab))
     elif o.verb == "feedback":
-        from labs.grading.feedback import feedback
+        from labs.grading.desk.feedback import feedback
 
         print(f"Pages: {len(feedback(course, lab))}, in {course.root / 'feedback'}")
     elif o.verb == "export":
         _export(o, course, lab)
     elif o.verb == "report":
-        from labs.grading.report import report
+        from labs.grading.desk.report import report
 
         print(report(course, lab, o.to))
     elif o.verb == "similar":
-        from labs.grading.similarity import similarity
+        from labs.grading.desk.similarity import similarity
 
         page, pairs = similarity(course, lab, o.threshold, o.to)
         for share, one, other in pairs:
             print(f"{share:4.0%}  {one}  {other}")
         print(f"{len(pairs)} pairs: {page}\nSimilar code is a reason to look, not proof.")
     elif o.verb == "open":
-        from labs.grading.student import open_lab
+        from labs.grading.text.workspace import open_lab
 
         return open_lab(course, lab, not o.no_browser)
     return 0
@@ -146,10 +135,10 @@ def _run(o, course, lab):
 
 def _grade(o, course, lab):
     if o.engine == "nbgrader":
-        from labs.grading.grade import grade
+        from labs.grading.marks.plain import grade
 
         return grade(course, lab, o.student, o.force, progress=not o.quiet)
-    from labs.grading.engine import grade
+    from labs.grading.marks.engine import grade
 
     options = {"workers": o.workers, "allow_missing": o.allow_missing, "cluster": o.cluster}
     return grade(course, lab, o.student, o.force, progress=not o.quiet, **options)
@@ -167,7 +156,7 @@ def _tell(course, lab, graded):
         done = f"graded already: {count} (--force grades them again)"
         print("Nothing to do;", done if count else f"no submissions yet. Run {_command('collect', course, lab)} first")
     else:
-        from labs.grading.report import report
+        from labs.grading.desk.report import report
 
         waiting, noted = sum(g.needs_person for g in graded), sum(bool(g.notes) for g in graded)
         print(f"\nGraded: {len(graded)}. Need manual grading (in Formgrader): {waiting}. With a note about the file: {noted}.")
@@ -177,14 +166,14 @@ def _tell(course, lab, graded):
 def _command(verb, course, lab):
     """The command that takes the next step in this course, on this machine."""
     number = lab[3:5].lstrip("0")
-    if course.root == source.LABS and shutil.which("make"):
+    if course.root == LABS and shutil.which("make"):
         return f"make {verb} N={number}"
-    where = "" if course.root == source.LABS else f" --course {shlex.quote(str(course.root))}"
+    where = "" if course.root == LABS else f" --course {shlex.quote(str(course.root))}"
     return f"{shlex.quote(sys.executable)} -m labs.grading {verb} --lab {number}{where}"
 
 
 def _export(o, course, lab):
-    from labs.grading.feedback import export, export_to
+    from labs.grading.desk.export import export, export_to
 
     if not (o.canvas or o.moodle):
         print(export(course, lab, o.to))

@@ -19,7 +19,8 @@ import warnings
 
 import numpy as np
 
-from labs.grading import forbid, forbid_text
+from labs.grading.banned.objects import Forbidden, in_function, switched_off
+from labs.grading.banned.texts import in_texts
 
 MAX_WHY = 2000  # characters
 TOL = 1e-5  # relative to the largest expected entry: float32 inside is fine, every planted mistake is far outside
@@ -43,11 +44,11 @@ def call_here(fn, args, kwargs):
     sent = copy.deepcopy(args)
     said = io.StringIO()
     try:
-        with forbid.switched_off(), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), warnings.catch_warnings():
+        with switched_off(), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with np.errstate(all="ignore"):
                 result = fn(*sent, **copy.deepcopy(kwargs))
-    except forbid.Forbidden as error:
+    except Forbidden as error:
         raise Wrong(f"your code calls {error}, which does this part's work: write the equation instead") from None
     except NotImplementedError:  # what nbgrader's release puts in place of an answer: the student has not begun this part
         raise StudentError("not written yet") from None
@@ -195,7 +196,7 @@ class Part:
         if id(fn) not in self._read:
             texts = getattr(fn, "student_texts", None)  # where the function itself is out of sight
             found = (
-                forbid.in_function(fn, self.provided, self.banned) if texts is None else forbid_text.in_texts(texts, fn.name, self.banned)
+                in_function(fn, self.provided, self.banned) if texts is None else in_texts(texts, fn.name, self.banned)
             )
             self._read[id(fn)] = found
         if self._read[id(fn)]:

@@ -7,8 +7,7 @@ import os
 import pathlib
 import secrets
 
-from labs.grading import source
-from labs.grading.journal import write_whole
+from labs.grading.files import LABS, write_whole
 
 STEPS = ("source", "release", "submitted", "autograded", "feedback")
 _MISREAD = "[]*?%$"  # nbgrader reads its folder as a pattern, the address of its database as an escaped one, its settings' with $NAME
@@ -23,7 +22,7 @@ def for_nbgrader(root):
         There is a character in its path that nbgrader would read as something else.
     """
     root = pathlib.Path(root).resolve()
-    for path, what in ((root, "the course"), (source.LABS, "this checkout")):
+    for path, what in ((root, "the course"), (LABS, "this checkout")):
         if found := [c for c in (_MISREAD if path == root else "$%") if c in str(path)]:
             raise ValueError(
                 f"{what}: expected a folder without any of {' '.join(_MISREAD)} in its path, got {path} "
@@ -35,12 +34,12 @@ def for_nbgrader(root):
 class Course:
     """The folder ``root`` with nbgrader's layout ``STEP/STUDENT/LAB`` and a gradebook; made if it is missing."""
 
-    def __init__(self, root=source.LABS):
+    def __init__(self, root=LABS):
         self.root = pathlib.Path(root).resolve()
         self.work.mkdir(parents=True, exist_ok=True)
         config = self.root / "nbgrader_config.py"
-        if self.root != source.LABS and not config.exists():
-            write_whole(config, f'get_config()\nload_subconfig("nbgrader_config.py", path={str(source.LABS)!r})\n'.encode())
+        if self.root != LABS and not config.exists():
+            write_whole(config, f'get_config()\nload_subconfig("nbgrader_config.py", path={str(LABS)!r})\n'.encode())
         self.key()
 
     @property
@@ -124,3 +123,22 @@ class Course:
             os.chdir(here)
             os.environ.clear()
             os.environ.update(env)
+
+
+def chosen(course, lab, students):
+    """Everybody who handed in, or ``students``.
+
+    Raises
+    ------
+    ValueError
+        One of them handed in nothing.
+    """
+    everyone = course.students(lab)
+    unknown = sorted(set(students or ()) - set(everyone))
+    if unknown:
+        raise ValueError(f"students: expected students who handed in {lab}, got {', '.join(unknown)}")
+    return students or everyone
+
+
+class RoadError(Exception):
+    """A step failed; the text says what to do."""

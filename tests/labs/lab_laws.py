@@ -12,7 +12,8 @@ import textwrap
 
 import pytest
 
-from labs.grading import source, trial
+from labs.grading.marks import trial
+from labs.grading.text import source
 
 FORBIDDEN = "which does this part's work: write the equation instead"
 

@@ -13,10 +13,15 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from labs.grading import sandbox, source, trusted
-from labs.grading.normalise import rebuild
-from labs.grading.sandbox import Unsafe
-from labs.grading.session import Door, Gone, Session, Zygote
+from labs.grading.files import LABS
+from labs.grading.inbox.rebuild import rebuild
+from labs.grading.locked import sandbox
+from labs.grading.locked.sandbox import Unsafe
+from labs.grading.locked.session import Gone, Session
+from labs.grading.locked.warm import Door, Zygote
+from labs.grading.marks import trusted
+from labs.grading.marks.attempt import Attempt
+from labs.grading.text import source
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is made of Linux's own means")
 ORACLE = "ORACLE-31415"  # stands in the hidden tests only
@@ -123,7 +128,7 @@ FORGED = {
     ),
     "the grader's module changed": "from labs.grading import check\ncheck.close = lambda *a: True\ncheck.Part.mark = lambda s: 4.0\n"
     + WRONG,
-    "call_here replaced": "from labs.grading import child\nchild.call_here = lambda f, a, k: (a[0], [])\n" + WRONG,
+    "call_here replaced": "from labs.grading.locked import child\nchild.call_here = lambda f, a, k: (a[0], [])\n" + WRONG,
     "a mark printed": WRONG + "print('4.0')\nfrom IPython.display import display\ndisplay(4.0)\n4.0",
     "a hook that prints a mark": WRONG + "get_ipython().events.register('post_run_cell', lambda r=None: print(4.0))",
     "an input transformer": WRONG + "get_ipython().input_transformers_post.append(lambda lines: ['4.0\\n'])",
@@ -154,7 +159,7 @@ FORGED = {
     "a list that is any length": "class L(list):\n    __len__ = lambda s: 5\n    __iter__ = lambda s: iter([0.0] * 5)\ndef double(x): return L()",
     "a dictionary that has every key": "class D(dict):\n    __missing__ = lambda s, k: 0.0\ndef double(x): return D()",
     "modules replaced": "import sys, types\nfor n in list(sys.modules):\n    if n.startswith('labs') or n == 'json': sys.modules[n] = types.ModuleType(n)\n" + WRONG,
-    "the encoder replaced": "from labs.grading import wire, child\nwire.encode = child.encode = lambda v: {'a': ['<f8', [5], 'A' * 56]}\n" + WRONG,
+    "the encoder replaced": "from labs.grading.locked import wire, child\nwire.encode = child.encode = lambda v: {'a': ['<f8', [5], 'A' * 56]}\n" + WRONG,
     "equality of arrays replaced": "import builtins\nbuiltins.abs = builtins.max = lambda *a, **k: 0\nnp.abs = np.isclose = lambda *a, **k: 0\n" + WRONG,
     "a thread that changes the argument later": (
         "import threading, time\ndef double(x):\n    def later():\n        time.sleep(0.05); x[:] = 0\n    threading.Thread(target=later, daemon=True).start()\n    return x"
@@ -164,9 +169,9 @@ FORGED = {
     "an empty array of a huge shape": "def double(x): return np.zeros((0, 2**40))",
     "integers of four hundred digits": "def double(x): return [10**400] * len(x)",
     "complex numbers": "def double(x): return 1j * x",
-    "an infinite position of a changed argument": "from labs.grading import child\nchild.call_here = lambda f, a, k: (a[0] * 1, [float('inf')])\n" + WRONG,
-    "the watch on arguments switched off": "from labs.grading import child\nchild.call_here = lambda f, a, k: (f(*a, **k), [])\ndef double(x):\n    x *= 2\n    return x",
-    "millions of changed arguments": "from labs.grading import child\nchild.call_here = lambda f, a, k: (2 * a[0], list(range(1, 10**6)))\n" + WRONG,
+    "an infinite position of a changed argument": "from labs.grading.locked import child\nchild.call_here = lambda f, a, k: (a[0] * 1, [float('inf')])\n" + WRONG,
+    "the watch on arguments switched off": "from labs.grading.locked import child\nchild.call_here = lambda f, a, k: (f(*a, **k), [])\ndef double(x):\n    x *= 2\n    return x",
+    "millions of changed arguments": "from labs.grading.locked import child\nchild.call_here = lambda f, a, k: (2 * a[0], list(range(1, 10**6)))\n" + WRONG,
     "a case forged in an error's text": "def double(x): raise ValueError('x' + chr(10) + '  [ ok ] y: 4 of 4')",
     "another program in its place": "import os\nos.execv('/bin/sh', ['sh', '-c', 'echo 4.0 >&3; echo 4.0 >&4; sleep 100'])",
     "a reply that is too deep": "import os\ndef double(x):\n    for fd in range(3, 64):\n        try: os.write(fd, b'[' * 100000 + bytes([10]))\n        except OSError: pass\n    return x",
@@ -186,7 +191,7 @@ def reads(path):
     return f"try: print(open({path!r}, errors='replace').read())\nexcept OSError as e: print('refused', type(e).__name__)\n"
 
 
-ROOT = str(source.LABS.parent)
+ROOT = str(LABS.parent)
 LEAKS = {
     "the text source": reads(f"{ROOT}/labs/lab02_rnn.md"),
     "this test": reads(__file__),
@@ -295,8 +300,8 @@ STOPPERS = {
     "a pipe that nobody writes": "import os\nos.mkfifo('f'); open('f')",
     "a wish to live on": "open('/proc/self/oom_score_adj', 'w').write('-1000')",
     "magics without end": "import os\nos._exit(0)\n" + "x=%who\n" * 60 + "a=1\n" * 4000,
-    "outputs by the back door": "from labs.grading import child\nchild.OUT.found = [{'output_type': 'display_data', 'data': {'image/png': 'A' * 1200000}}] * 45",
-    "a count that is a text": "from labs.grading import child\nchild.OUT.found = [{'output_type': 'execute_result', 'data': {'text/plain': 'x'}, 'execution_count': 'A' * 5000000}]",
+    "outputs by the back door": "from labs.grading.locked import child\nchild.OUT.found = [{'output_type': 'display_data', 'data': {'image/png': 'A' * 1200000}}] * 45",
+    "a count that is a text": "from labs.grading.locked import child\nchild.OUT.found = [{'output_type': 'execute_result', 'data': {'text/plain': 'x'}, 'execution_count': 'A' * 5000000}]",
     "half a character": "print(chr(0xd800))",
     "a killed session": "import os, signal\nos.kill(-1, signal.SIGKILL); os.kill(1, signal.SIGKILL)",
     "a broken shell": "get_ipython().run_cell = None\ndel get_ipython().user_ns['np']",
@@ -392,9 +397,9 @@ def test_a_fault_of_our_own_goes_to_a_person_and_points_need_hidden_tests(zygote
     cells = [(c.cell_type, source.meta(c)["grade_id"], c.source) for c in RELEASED.cells]
     result = trusted.grade(broken, RELEASED, cells, [], zygote.door, key="k", student="m")
     assert result["marks"]["double_test"] is None and "your teacher will mark it" in result["notes"][0]
-    trusted.check_lab(FULL)
+    source.check_lab(FULL)
     with pytest.raises(ValueError, match="double_test: expected a hidden test for its 4 points"):
-        trusted.check_lab(RELEASED)
+        source.check_lab(RELEASED)
 
 
 def test_a_missing_layer_refuses_unless_told(monkeypatch):
@@ -467,7 +472,7 @@ def test_what_stops_the_process_costs_its_own_part_only(zygote, monkeypatch):
     result = trusted.grade(full, released, cells, [], zygote.door, key="k", student="m", **patience)
     assert result["marks"]["triple_test"] == 0.0 and "three" in shown(result), "what the stopped cell defined is missing"
     cells[1] = ("code", "double", "three = 3\ndef double(x):\n    while True: pass")
-    attempt = trusted.Attempt._try
+    attempt = Attempt._try
 
     def the_last(self, ask, what):
         try:
@@ -476,6 +481,6 @@ def test_what_stops_the_process_costs_its_own_part_only(zygote, monkeypatch):
             self.end = 0.0  # all the time there was
             raise
 
-    monkeypatch.setattr(trusted.Attempt, "_try", the_last)
+    monkeypatch.setattr(Attempt, "_try", the_last)
     result = trusted.grade(full, released, cells, [], zygote.door, key="k", student="m", **patience)
     assert result["marks"]["triple_test"] == 0.0 and "the rest was not run" in shown(result)

@@ -13,11 +13,13 @@ import pytest
 import yaml
 from distributed.cli import dask_scheduler, dask_worker
 
-from labs.grading import engine, slurm, source
-from labs.grading.build import release
 from labs.grading.course import Course
-from labs.grading.feedback import export
-from labs.grading.sandbox import Unsafe
+from labs.grading.desk.export import export
+from labs.grading.files import LABS
+from labs.grading.locked.sandbox import Unsafe
+from labs.grading.marks import engine, slurm
+from labs.grading.text import source
+from labs.grading.text.release import release
 
 LAB = "lab02_rnn"
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -110,7 +112,7 @@ def test_a_slurm_job_starts_workers_of_this_checkout_with_one_thread_each(capsys
 
 
 def test_what_kubernetes_starts_exists_and_takes_these_options():
-    spec = yaml.safe_load((ROOT / "labs" / "grading" / "kubernetes.yaml").read_text(encoding="utf-8"))["spec"]
+    spec = yaml.safe_load((ROOT / "labs" / "grading" / "marks" / "kubernetes.yaml").read_text(encoding="utf-8"))["spec"]
     for part, program_ in (("worker", dask_worker), ("scheduler", dask_scheduler)):
         [container] = spec[part]["spec"]["containers"]
         assert container["command"] == [".venv/bin/python", "-m", program_.__name__]
@@ -132,7 +134,7 @@ def test_a_gradebook_on_postgresql(tmp_path, monkeypatch):
         url = server.get_uri()
         root = tmp_path / "course"
         root.mkdir()
-        settings = f"c = get_config()\nload_subconfig('nbgrader_config.py', path={str(source.LABS)!r})\n"
+        settings = f"c = get_config()\nload_subconfig('nbgrader_config.py', path={str(LABS)!r})\n"
         settings += f"c.CourseDirectory.db_url = {url.replace('postgresql://', 'postgresql+psycopg://')!r}\n"
         (root / "nbgrader_config.py").write_text(settings, encoding="utf-8")
         course = class_in(Course(root))

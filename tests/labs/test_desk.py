@@ -8,15 +8,18 @@ import zipfile
 import nbformat
 import pytest
 
-from labs.grading import lms, source
 from labs.grading.__main__ import main
-from labs.grading.collect import PROBLEM, collect
 from labs.grading.course import Course
-from labs.grading.feedback import export, export_to
-from labs.grading.late import PerDay
-from labs.grading.merge import merge, penalties
-from labs.grading.report import facts, report
-from labs.grading.similarity import similarity
+from labs.grading.desk.export import export, export_to
+from labs.grading.desk.late import PerDay
+from labs.grading.desk.report import facts, report
+from labs.grading.desk.similarity import similarity
+from labs.grading.files import LABS
+from labs.grading.inbox import platforms
+from labs.grading.inbox.collect import collect
+from labs.grading.inbox.submission import PROBLEM
+from labs.grading.marks.gradebook import merge, penalties
+from labs.grading.text import source
 
 LAB = "lab02_rnn"
 POINTS = 44.0  # by tests; the explanation is a person's
@@ -75,10 +78,10 @@ def test_what_is_no_platforms_zip_is_refused_by_name(tmp_path, monkeypatch):
     (tmp_path / "all.zip").write_text("PK but no", encoding="utf-8")
     with pytest.raises(ValueError, match=r"all.zip: expected a zip from Canvas or Moodle"):
         collect(course, LAB, tmp_path / "all.zip")
-    monkeypatch.setattr(lms, "MAX_TOTAL", 8)
+    monkeypatch.setattr(platforms, "MAX_TOTAL", 8)
     with pytest.raises(ValueError, match="GiB of submissions"):
         collect(course, LAB, write_zip(tmp_path / "all.zip", MOODLE))
-    monkeypatch.setattr(lms, "MAX_MEMBERS", 3)
+    monkeypatch.setattr(platforms, "MAX_MEMBERS", 3)
     with pytest.raises(ValueError, match="at most 3 files, got 5"):
         collect(course, LAB, tmp_path / "all.zip")
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as z:
@@ -126,7 +129,7 @@ def result(released, student, lost=(), note=None, answer="h = 1"):
 def course(tmp_path_factory):
     """Four students: all points; one part lost, twice; a file with a note, two days late. A fifth handed in and is not graded."""
     root = tmp_path_factory.mktemp("desk")
-    config = f"c = get_config()\nload_subconfig('nbgrader_config.py', path={str(source.LABS)!r})\nc.PerDay.percent_per_day = 10.0\n"
+    config = f"c = get_config()\nload_subconfig('nbgrader_config.py', path={str(LABS)!r})\nc.PerDay.percent_per_day = 10.0\n"
     (root / "nbgrader_config.py").write_text(config, encoding="utf-8")
     course = Course(root)
     assert main(["release", "--lab", "2", "--course", str(root), "--due", "2026-11-01 12:00 UTC"]) == 0

@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 from proofs.kills import kill
 
-from labs.grading import source, wire
-from labs.grading.journal import Journal, version_of, write_whole
+from labs.grading.files import write_whole
+from labs.grading.locked import wire
+from labs.grading.marks.journal import Journal, version_of
+from labs.grading.text import source
 
 LAB = "lab02_rnn"
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -182,7 +184,8 @@ def test_a_changed_submission_is_graded_again_and_a_persons_marks_stay(course):
 
 CORRECTED = """
 import sys
-from labs.grading import __main__, source
+from labs.grading import __main__
+from labs.grading.text import source
 notebook = source.notebook
 def corrected(lab):  # the case "the bias alone" of rnn_step forgives every result
     nb = notebook(lab)
@@ -208,9 +211,9 @@ def test_a_corrected_hidden_test_changes_the_marks_that_it_is_about_and_nothing_
 
 @pytest.mark.slow
 def test_a_warm_process_that_the_system_kills_costs_nobody_their_grade(course, monkeypatch):
-    from labs.grading import trusted, workers
     from labs.grading.course import Course
-    from labs.grading.engine import submission
+    from labs.grading.inbox.submission import submission
+    from labs.grading.marks import trusted, workers
 
     lab, folder = source.notebook(LAB), Course(course)
     released = json.dumps(nbformat.read(course / "release" / LAB / f"{LAB}.ipynb", 4))
@@ -239,7 +242,8 @@ def test_a_warm_process_that_the_system_kills_costs_nobody_their_grade(course, m
 
 PAUSED = """
 import signal, sys
-from labs.grading import __main__, engine
+from labs.grading import __main__
+from labs.grading.marks import engine
 put = engine.Journal.put
 def pause(*args, **options):  # at the first result, until the run is killed
     put(*args, **options)

@@ -12,15 +12,19 @@ import nbformat
 import numpy as np
 import pytest
 
-from labs.grading import check, forbid, safe, source, student
+from labs.grading import check
 from labs.grading.__main__ import main
-from labs.grading.build import leaks
-from labs.grading.collect import PROBLEM, collect
+from labs.grading.banned import objects
+from labs.grading.banned.texts import in_texts
 from labs.grading.course import Course
-from labs.grading.forbid_text import in_texts
-from labs.grading.hidden import run_hidden
-from labs.grading.journal import write_whole
-from labs.grading.normalise import MAX_BYTES, Unreadable, normalise, read_cells, rebuild
+from labs.grading.files import write_whole
+from labs.grading.inbox import safe
+from labs.grading.inbox.collect import collect
+from labs.grading.inbox.rebuild import normalise, rebuild
+from labs.grading.inbox.submission import MAX_BYTES, PROBLEM, Unreadable, read_cells
+from labs.grading.text import source, workspace
+from labs.grading.text.hidden import run_hidden
+from labs.grading.text.release import leaks
 
 LAB = "lab02_rnn"
 
@@ -277,12 +281,12 @@ def test_what_a_function_is_made_of_is_read():
         except ImportError:  # a piece of rnnlib that is not there cannot be called either
             space["f"] = None
         assert word in in_texts([text], "f")
-        assert space["f"] is None or word in forbid.in_function(space["f"])
+        assert space["f"] is None or word in objects.in_function(space["f"])
     honest = "def cross_entropy(z): return torch.log_softmax(torch.as_tensor(z), -1)\n"
     honest += "def f(z):\n    nn = cross_entropy(z)\n    return nn.numpy()"
     space = dict(scope)
     exec(honest, space)
-    assert in_texts([honest], "f") is None and forbid.in_function(space["f"]) is None
+    assert in_texts([honest], "f") is None and objects.in_function(space["f"]) is None
 
 
 def test_a_part_bans_the_library_functions_that_answer_it():
@@ -295,8 +299,8 @@ def test_a_part_bans_the_library_functions_that_answer_it():
     for text, found in (*((t, "softmax") for t in calls), (own, None)):
         space = {"np": np, "torch": __import__("torch"), "__name__": "lab"}
         exec(text, space)
-        assert in_texts([text], "f", ("softmax",)) == found == forbid.in_function(space["f"], banned=("softmax",))
-        assert in_texts([text], "f") is None is forbid.in_function(space["f"])
+        assert in_texts([text], "f", ("softmax",)) == found == objects.in_function(space["f"], banned=("softmax",))
+        assert in_texts([text], "f") is None is objects.in_function(space["f"])
 
 
 def test_a_student_may_compare_with_a_ready_made_layer_in_a_cell_of_their_own():
@@ -321,9 +325,9 @@ def test_during_a_call_ready_made_layers_are_switched_off_and_come_back():
     import torch
 
     x = torch.zeros(1, 2, 3)
-    with forbid.switched_off(), pytest.raises(forbid.Forbidden, match="rnn_tanh"):
+    with objects.switched_off(), pytest.raises(objects.Forbidden, match="rnn_tanh"):
         torch.nn.RNN(3, 4, batch_first=True)(x)
-    with forbid.switched_off(), pytest.raises(ImportError):
+    with objects.switched_off(), pytest.raises(ImportError):
         import rnnlib.nn  # noqa: F401
     assert torch.nn.RNN(3, 4, batch_first=True)(x)[0].shape == (1, 2, 4)
 
@@ -369,19 +373,19 @@ def test_a_students_copy_is_made_once_and_never_overwritten(tmp_path, monkeypatc
         path.write_text("released", encoding="utf-8")
         return path
 
-    monkeypatch.setattr(student, "release", release)
+    monkeypatch.setattr(workspace, "release", release)
     calls, paths = [], []
-    monkeypatch.setattr(student.subprocess, "call", lambda command, env: calls.append(command) or paths.append(env["PATH"]) or 0)
+    monkeypatch.setattr(workspace.subprocess, "call", lambda command, env: calls.append(command) or paths.append(env["PATH"]) or 0)
     course = Course(tmp_path)
-    assert student.open_lab(course, LAB, browser=False) == 0
+    assert workspace.open_lab(course, LAB, browser=False) == 0
     path = tmp_path / "work" / LAB / f"{LAB}.ipynb"
     assert path.read_text(encoding="utf-8") == "released" and {"jupyterlab", str(path), "--no-browser"} <= set(calls[0])
     assert any("terminado_settings" in word for word in calls[0]), "a login shell would set the PATH anew"
     assert shutil.which("nbgrader", path=paths[0]) == str(Path(sysconfig.get_path("scripts")) / "nbgrader"), "as the lab's last line asks"
-    assert ("--allow-root" in calls[0]) == (student.os.geteuid() == 0), "root is allowed where one is root, and nowhere else"
+    assert ("--allow-root" in calls[0]) == (workspace.os.geteuid() == 0), "root is allowed where one is root, and nowhere else"
     assert not (tmp_path / "gradebook.db").exists() and not (tmp_path / "release").exists(), "the course itself is not touched"
     path.write_text("my work", encoding="utf-8")
-    assert student.workspace(course, LAB).read_text(encoding="utf-8") == "my work"
+    assert workspace.workspace(course, LAB).read_text(encoding="utf-8") == "my work"
 
 
 @pytest.mark.parametrize("name", ["x[1]", "a%20b", "what?", "$HOME", "st*r"])

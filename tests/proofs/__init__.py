@@ -21,8 +21,8 @@ from tools.reach import Reach  # noqa: E402
 LAB = "lab02_rnn"
 # The two ends of the engine: what a teacher calls, and what runs students' code in processes of its own.
 ENGINE = """
-from labs.grading.engine import grade
-from labs.grading import zygote, child
+from labs.grading.marks.engine import grade
+from labs.grading.locked import zygote, child
 grade, zygote.__dict__, child.__dict__
 """
 IMPORTS = "import numpy, torch, matplotlib.pyplot"
@@ -63,7 +63,7 @@ def stored(name):
 
 def hand_in(folder, submissions):
     """So many submissions in a course that has released the lab: the model answer, a mistake in every third one, and imports before it."""
-    from labs.grading import source
+    from labs.grading.text import source
 
     released = json.loads((folder / "release" / LAB / f"{LAB}.ipynb").read_text(encoding="utf-8"))
     model = {source.meta(c).get("grade_id"): c.source for c in source.notebook(LAB).cells}

@@ -341,9 +341,9 @@ def python():
 
 def filled_lab():
     """The released lab with the model answers typed in, as a student hands it in."""
-    from labs.grading import source
-    from labs.grading.build import release
     from labs.grading.course import Course
+    from labs.grading.text import source
+    from labs.grading.text.release import release
 
     with tempfile.TemporaryDirectory() as folder:
         notebook = nbformat.read(release(Course(Path(folder)), LAB), as_version=4)

@@ -1,0 +1,1 @@
+"""What an answer may not use: words, objects, texts."""

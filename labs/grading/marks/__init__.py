@@ -1,0 +1,1 @@
+"""From a submission to the gradebook: one attempt, its marks, a class, many machines."""

@@ -1,0 +1,74 @@
+"""A student's notebook as it runs, and its functions as hidden tests meet them."""
+
+import time
+
+from labs.grading.locked.session import Gone
+
+MAX_STOPS = 12  # processes of one submission
+
+
+class Attempt:
+    """A student's notebook as it runs. Where its process stops (it hangs, crashes, takes too much), another one runs the cells that had
+    gone well before and goes on without the cell or the function that stopped it: so that costs its own part only.
+
+    Parameters
+    ----------
+    make : callable
+        Gives a :class:`labs.grading.locked.session.Session`, given the seconds that are left.
+    total : float
+        Seconds of the clock for all of it.
+    """
+
+    def __init__(self, make, total):
+        self.make, self.end = make, time.monotonic() + total
+        self.session, self.ran, self.gone, self.stops = make(total), [], {}, []
+        self.layers = self.session.layers
+
+    def cell(self, text, name):
+        """The reply of a cell; raises :class:`labs.grading.locked.session.Gone` where it stops the process."""
+        reply = self._try(lambda session: session.cell(text), f"cell {name}" if name else "a cell of yours")
+        self.ran.append(text)
+        return reply
+
+    def call(self, name, args, kwargs):
+        """A function's result, and the positions of arguments that it changed."""
+        if name in self.gone:
+            raise Gone(self.gone[name])
+        try:
+            result = self._try(lambda session: session.call(name, args, kwargs), name)
+        except Gone as why:
+            self.gone[name] = str(why)
+            raise
+        self.processor_seconds = self.session.processor_seconds
+        return result
+
+    def _try(self, ask, what):
+        left = self.end - time.monotonic()
+        if self.session.dead and (left <= 0 or len(self.stops) >= MAX_STOPS):
+            raise Gone(f"the rest was not run ({self.stops[0]})")
+        try:
+            if self.session.dead:
+                self.session = self.make(left)
+                for text in self.ran:
+                    self.session.cell(text)
+            return ask(self.session)
+        except Gone as why:
+            self.stops.append(f"{what}: {why}")
+            raise
+
+    def close(self):
+        """End the process."""
+        self.session.close()
+
+
+class Proxy:
+    """A function that lives in the student's process."""
+
+    def __init__(self, attempt, name, student_texts):
+        self.attempt, self.name, self.student_texts = attempt, name, student_texts
+
+    def remote_call(self, args, kwargs):
+        """Its result, and the positions of arguments that it changed."""
+        result, changed = self.attempt.call(self.name, args, kwargs)
+        self.processor_seconds = self.attempt.processor_seconds
+        return result, changed

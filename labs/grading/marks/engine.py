@@ -1,0 +1,133 @@
+"""Grade a class: worker processes, each with a warm process of its own; results go through the journal into the gradebook."""
+
+import concurrent.futures
+import concurrent.futures.process
+import contextlib
+import json
+import platform
+import sys
+
+import joblib
+import nbformat
+import tqdm
+
+from labs.grading.course import RoadError, chosen
+from labs.grading.inbox.submission import submission
+from labs.grading.locked.sandbox import Unsafe
+from labs.grading.marks import trusted
+from labs.grading.marks import workers as processes
+from labs.grading.marks.gradebook import Graded, graded_in_book, merge, penalties
+from labs.grading.marks.journal import Journal, version_of
+from labs.grading.text import source
+
+BATCH = 20  # submissions between two writes to the gradebook
+
+
+def grade(course, lab, students=None, force=False, progress=True, workers=None, allow_missing=(), cluster=None):
+    """Grade everybody (or ``students``) in locked processes, several at a time.
+
+    A submission is graded once for each version of its file, the lab and the engine; ``force`` grades again.
+    A run that was killed goes on where it stopped.
+
+    Parameters
+    ----------
+    course : Course
+    lab : str
+    students : list of str, optional
+    force, progress : bool
+    workers : int, optional
+        Processes on this machine; one a processor by default.
+    allow_missing : collection of str
+        Layers of the lock that may be missing.
+    cluster : str, optional
+        Address of a Dask scheduler, such as ``tcp://host:8786``, whose workers grade instead of processes of this machine.
+
+    Returns
+    -------
+    list of Graded
+        Of the submissions that this call graded or took from the journal into the gradebook.
+
+    Raises
+    ------
+    Unsafe
+        A layer of the sandbox is missing here and is not in ``allow_missing``.
+    RoadError
+        This system is not Linux, and there is no ``cluster``.
+    """
+    if cluster is None and sys.platform != "linux":
+        raise RoadError(
+            f"The locked grader needs Linux, and this is {platform.system() or sys.platform}: "
+            "grade on a Linux machine (WSL 2 is one), or without any lock: --engine nbgrader."
+        )
+    full, released = source.notebook(lab), nbformat.read(course.released(lab), 4)
+    source.check_lab(full)
+    journal = Journal(course.work / "journal" / lab)
+    base = version_of(trusted.VERSION, json.dumps(full), json.dumps(released), course.key())
+    todo, ready = [], []
+    for student in chosen(course, lab, students) if force else ():
+        journal.forget(student)  # before all else: a forced run that is killed goes on at the next one
+    for student in chosen(course, lab, students):
+        raw, notes = submission(course, lab, student)
+        version = version_of(base, raw or "", *notes)
+        entry = journal.get(student, version)
+        if entry is None:
+            todo.append((student, version))
+        elif not entry["merged"] or not course.folder("autograded", lab, student).exists():
+            ready.append((student, version, entry["result"]))
+    done, failed = [r for _, _, r in ready], []
+    _write(course, lab, journal, ready)
+    ready = []
+    setting = (json.dumps(full), json.dumps(released), course.key(), {"allow_missing": tuple(allow_missing)})
+    for student, version, result in _graded(course, lab, todo, setting, workers, cluster, progress):
+        if isinstance(result, Exception):  # a fault of ours costs nobody else a grade, and is tried again at the next run
+            failed.append(Graded(student, None, True, [f"the grader failed: {type(result).__name__}: {str(result)[:300]}"]))
+            continue
+        journal.put(student, version, result)
+        ready.append((student, version, result))
+        done.append(result)
+        if len(ready) >= BATCH:
+            _write(course, lab, journal, ready)
+            ready = []
+    _write(course, lab, journal, ready)
+    if course.students(lab):
+        penalties(course, lab)  # of all: the due date may have changed
+    return sorted([*failed, *graded_in_book(course, lab, done)], key=lambda g: g.student)
+
+
+def _graded(course, lab, todo, setting, count, cluster, progress):
+    """Yield ``(student, version, result or exception)`` as the workers finish; a few submissions wait in memory, not all."""
+    if not todo:
+        return
+    with contextlib.ExitStack() as stack:
+        if cluster:
+            executor, count = stack.enter_context(processes.cluster(setting, cluster))
+        else:
+            count = min(count or joblib.cpu_count(), len(todo))
+            executor = stack.enter_context(processes.pool(setting, count))
+        bar = stack.enter_context(tqdm.tqdm(total=len(todo), desc=lab, unit="submission", disable=not progress))
+        rest, waiting = iter(todo), {}
+        while True:
+            for student, version in rest:
+                waiting[executor.submit(processes.grade_one, student, *submission(course, lab, student))] = student, version
+                if len(waiting) >= 4 * max(count, 1):
+                    break
+            if not waiting:
+                return
+            for future in concurrent.futures.wait(waiting, return_when=concurrent.futures.FIRST_COMPLETED).done:
+                student, version = waiting.pop(future)
+                bar.update()
+                try:
+                    yield student, version, future.result()
+                except (Unsafe, concurrent.futures.process.BrokenProcessPool):
+                    raise
+                except Exception as error:
+                    yield student, version, error
+
+
+def _write(course, lab, journal, ready):
+    if ready:
+        merge(course, lab, [result for _, _, result in ready])
+        for student, version, result in ready:
+            journal.put(student, version, result, merged=True)
+
+

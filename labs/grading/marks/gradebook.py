@@ -1,0 +1,123 @@
+"""Results → nbgrader's gradebook and ``autograded`` folder, by one writer, in one transaction."""
+
+import contextlib
+import dataclasses
+import json
+import logging
+
+import nbformat
+
+from labs.grading.files import write_whole
+
+
+def merge(course, lab, results):
+    """Write the results of a lab. Writing the same results again changes nothing; marks that a person gave are kept.
+
+    A person is asked to look again only where the answer, or what the tests say of it, has changed since they gave their mark.
+
+    Parameters
+    ----------
+    course : Course
+    lab : str
+    results : list of dict
+        Of :func:`labs.grading.marks.trusted.grade`.
+    """
+    from nbgrader import utils
+
+    results = sorted(results, key=lambda r: r["student"])
+    with course.book() as book:
+        commit, book.db.commit = book.db.commit, book.db.flush  # nbgrader commits at every step; a kill must find all or nothing
+        held = [(n.grade_cells, n.solution_cells) for n in book.find_assignment(lab).notebooks]  # SQLAlchemy forgets what nobody holds
+        try:
+            for result in results:
+                _one(book, utils, course, lab, result)
+            commit()
+            del held
+        finally:
+            book.db.commit = commit
+    for result in results:
+        _files(course, lab, result)
+
+
+def _one(book, utils, course, lab, result):
+    student = result["student"]
+    book.update_or_create_student(student)
+    stamp = course.folder("submitted", lab, student) / "timestamp.txt"
+    when = {"timestamp": stamp.read_text(encoding="utf-8").strip()} if stamp.exists() else {}
+    submission = book.update_or_create_submission(lab, student, **when)
+    cells = {c.metadata.nbgrader.grade_id: c for c in nbformat.from_dict(json.loads(result["notebook"])).cells if "nbgrader" in c.metadata}
+    notebook = next(n for n in submission.notebooks if n.name == lab)
+    answers = _answers(course.folder("autograded", lab, student) / f"{lab}.ipynb")
+    for row in notebook.grades:
+        cell, before = cells[row.name], row.auto_score
+        row.auto_score = result["marks"][row.name] if row.name in result["marks"] else utils.determine_grade(cell)[0]
+        if row.manual_score is None:
+            row.needs_manual_grade = row.auto_score is None
+        elif row.auto_score != before or (row.auto_score is None and cell.source != answers.get(row.name)):
+            row.needs_manual_grade = True
+    for row in notebook.comments:
+        untouched = cells[row.name].metadata.nbgrader.get("checksum") == utils.compute_checksum(cells[row.name])
+        row.auto_comment = "No response." if untouched else None
+
+
+def _answers(path):
+    """The text of every named cell of the notebook that was graded before."""
+    if not path.exists():
+        return {}
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return {c["metadata"]["nbgrader"]["grade_id"]: "".join(c["source"]) for c in cells if "nbgrader" in c["metadata"]}
+
+
+def _files(course, lab, result):
+    folder = course.folder("autograded", lab, result["student"])
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / f"{lab}.ipynb", result["notebook"].encode())
+    stamp = course.folder("submitted", lab, result["student"]) / "timestamp.txt"
+    if stamp.exists():
+        write_whole(folder / "timestamp.txt", stamp.read_bytes())  # nbgrader leaves one that nobody may write to
+
+
+def penalties(course, lab):
+    """Late penalties of a lab by the plugin that the course's nbgrader_config.py names."""
+    from nbgrader.preprocessors import AssignLatePenalties
+
+    with course.book() as book:
+        submissions = book.assignment_submissions(lab)
+        late = [row.student.id for row in submissions if row.total_seconds_late > 0 or row.late_submission_penalty]
+    if late:
+        with course.nbgrader() as api:
+            step = AssignLatePenalties(parent=api)
+            step.log.setLevel(logging.ERROR)
+            for student in late:
+                names = {"notebook": lab, "assignment": lab, "student": student, "db_url": course.gradebook}
+                step.preprocess(nbformat.v4.new_notebook(), {"nbgrader": names})
+
+
+def graded_in_book(course, lab, results):
+    with contextlib.ExitStack() as stack:
+        book = stack.enter_context(course.book()) if results else None
+        for result in results:
+            row = book.find_submission(lab, result["student"])
+            yield Graded(result["student"], row.score, bool(row.needs_manual_grade), result["notes"], row.max_score)
+
+
+@dataclasses.dataclass
+class Graded:
+    """What became of one submission: its score, whether a person must look, notes for staff and student, the most one can reach."""
+
+    student: str
+    score: float | None
+    needs_person: bool
+    notes: list
+    max_score: float | None = None
+
+
+def marks_of(course, lab, student):
+    from nbgrader.api import MissingEntry
+
+    with course.book() as book:
+        try:
+            submission = book.find_submission(lab, student)
+        except MissingEntry:
+            return None, None, True
+        return submission.score, submission.max_score, bool(submission.needs_manual_grade)

@@ -1,0 +1,61 @@
+"""Collected submissions → marks in nbgrader's gradebook, by nbgrader itself: one kernel a student, one student after another."""
+
+import shutil
+
+import nbformat
+import tqdm
+
+from labs.grading.inbox.rebuild import normalise
+from labs.grading.inbox.submission import PROBLEM
+from labs.grading.marks.gradebook import Graded, marks_of
+
+
+def grade(course, lab, students=None, force=False, progress=True):
+    """Grade everybody (or ``students``); who has been graded is left alone unless ``force``.
+
+    Returns
+    -------
+    list of Graded
+    """
+    released = course.released(lab)
+    everyone = course.students(lab)
+    unknown = sorted(set(students or ()) - set(everyone))
+    if unknown:
+        raise ValueError(f"students: expected students who handed in {lab}, got {', '.join(unknown)}")
+    todo = [s for s in (students or everyone) if force or not course.folder("autograded", lab, s).exists()]
+    done = []
+    with course.nbgrader(submitted="work/clean") as api:
+        for student in tqdm.tqdm(todo, desc=lab, unit="submission", disable=not progress):
+            done.append(_one(course, api, lab, student, released))
+    return done
+
+
+def _one(course, api, lab, student, released):
+    original = course.folder("submitted", lab, student)
+    problem = original / PROBLEM
+    nb, notes = normalise(released, original / f"{lab}.ipynb", problem.read_text(encoding="utf-8") if problem.exists() else "")
+    result = _autograde(course, api, lab, student, nb)
+    if not result["success"]:
+        # The kernel was killed, or something that nbgrader cannot grade: no points, and a person is told.
+        notes.append("the notebook stopped the grader: no points until a person has looked at it")
+        nb, _ = normalise(released, original / "nothing was handed in")
+        nb.cells[0].source = "**This notebook stopped the grader.** A person will look at it."
+        result = _autograde(course, api, lab, student, nb)
+    score, most, person = marks_of(course, lab, student)
+    return Graded(student, score if result["success"] else None, person or not result["success"], notes, most)
+
+
+def _autograde(course, api, lab, student, nb):
+    clean = course.work / "clean" / student / lab
+    shutil.rmtree(clean, ignore_errors=True)
+    clean.mkdir(parents=True)
+    nbformat.write(nb, clean / f"{lab}.ipynb")
+    stamp = course.folder("submitted", lab, student) / "timestamp.txt"
+    if stamp.exists():
+        shutil.copyfile(stamp, clean / "timestamp.txt")
+    try:
+        return api.autograde(lab, student, force=True, create=True)
+    finally:
+        shutil.rmtree(course.work / "clean" / student, ignore_errors=True)
+
+

@@ -1,0 +1,125 @@
+"""Grade answers in this process, without a kernel or a sandbox: to try hidden tests on code of our own, never on a student's."""
+
+import ast
+import contextlib
+import dataclasses
+import functools
+import io
+import linecache
+import os
+import sys
+import types
+from unittest import mock
+
+from labs.grading import check
+from labs.grading.locked import wire
+from labs.grading.text import source
+from labs.grading.text.hidden import run_hidden
+from labs.grading.text.source import functions
+
+QUIET = ("figure", "gradient_table")
+
+
+@dataclasses.dataclass
+class Trial:
+    """What came of one notebook: by part its mark and message, by cell the error that a student sees (no entry: none)."""
+
+    marks: dict = dataclasses.field(default_factory=dict)
+    messages: dict = dataclasses.field(default_factory=dict)
+    errors: dict = dataclasses.field(default_factory=dict)
+
+
+class Remote:
+    """A student's function as the real grader meets it: read as text, called with arguments and results that travel."""
+
+    def __init__(self, name, space, student_texts):
+        self.name, self.space, self.student_texts = name, space, student_texts
+
+    def remote_call(self, args, kwargs):
+        if self.name not in self.space:
+            raise NameError(name=self.name)
+        result, changed = check.call_here(self.space[self.name], *map(_travel, (args, kwargs)))
+        return _travel(result), changed
+
+
+def _travel(value):
+    return wire.decode(wire.encode(value))
+
+
+@functools.cache
+def _notebook(lab):
+    return source.notebook(lab)
+
+
+def grade(lab, answers=None, *, untouched=False, parts=None, student="trial", remote=False):
+    """Run a lab with some answers replaced.
+
+    Parameters
+    ----------
+    lab : str
+    answers : dict of str to str, optional
+        Text of solution cells by grade_id; the others hold the model solution.
+    untouched : bool
+        Take nbgrader's stub (see :func:`stub`) for every answer that is not given.
+    parts : collection of str, optional
+        Run the hidden tests of these parts only; cells that belong to no part and draw or print are left out then.
+    student : str
+        Whose numbers the tests draw.
+    remote : bool
+        Let the hidden tests see the functions as the locked grader does (see :class:`Remote`), not in their own process.
+
+    Returns
+    -------
+    Trial
+    """
+    module, trial, texts = types.ModuleType("lab"), Trial(), []
+    space = {n: Remote(n, module.__dict__, texts) for n in functions(_notebook(lab))} if remote else module.__dict__
+    with mock.patch.dict(os.environ, GRADING_STUDENT=student, MPLBACKEND="agg"):
+        for cell in _notebook(lab).cells:
+            name, text = source.meta(cell).get("grade_id"), cell.source
+            if cell.cell_type != "code" or (parts and name in QUIET):
+                continue
+            if source.meta(cell).get("solution"):
+                text = (answers or {}).get(name, stub(text) if untouched else text)
+                texts.append(text)
+            error = _execute(name, source.without_hidden(text), module.__dict__)
+            if error is not None:
+                trial.errors[name] = f"{type(error).__name__}: {error}"
+            if source.hidden(cell) and parts and name.removesuffix("_test") not in parts:
+                _define(source.hidden(cell), space)  # later parts share its oracles
+            elif source.hidden(cell):
+                part = name.removesuffix("_test")
+                trial.marks[part], trial.messages[part] = run_hidden(source.hidden(cell), space)
+    if "matplotlib.pyplot" in sys.modules:  # what a lab drew is not kept for the next one
+        sys.modules["matplotlib.pyplot"].close("all")
+    return trial
+
+
+def _define(text, namespace):
+    """Run hidden tests without their last line, the mark."""
+    exec(compile(ast.Module(ast.parse(text).body[:-1], []), "<hidden tests>", "exec"), namespace)
+
+
+def stub(text):
+    """A solution cell as nbgrader releases it: where the answer was, one line raises, which tells an unwritten part from a wrong one."""
+    lines, inside = [], False
+    for line in text.split("\n"):
+        if "### BEGIN SOLUTION" in line:
+            inside = True
+            lines.append(line[: len(line) - len(line.lstrip())] + "raise NotImplementedError()")
+        if not inside:
+            lines.append(line)
+        inside = inside and "### END SOLUTION" not in line
+    return "\n".join(lines)
+
+
+def _execute(name, text, namespace):
+    """Run one cell and return the error that it raises, if any; what it prints is for the student only."""
+    filename = f"<lab-cell {name}>"
+    linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
+    with contextlib.redirect_stdout(io.StringIO()):
+        try:
+            exec(compile(text, filename, "exec"), namespace)
+        except Exception as error:
+            return error
+    return None
