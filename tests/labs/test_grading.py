@@ -1,6 +1,7 @@
 """The pieces of the road, one by one: reading a broken file, collecting zips, what may not be called, what may stand in a page."""
 
 import errno
+import inspect
 import json
 import os
 import shutil
@@ -17,12 +18,12 @@ from labs.grading.__main__ import main
 from labs.grading.banned import objects
 from labs.grading.banned.texts import in_texts
 from labs.grading.course import Course
-from labs.grading.files import write_whole
+from labs.grading.files import LABS, write_whole
 from labs.grading.inbox import safe
 from labs.grading.inbox.collect import collect
 from labs.grading.inbox.rebuild import normalise, rebuild
 from labs.grading.inbox.submission import MAX_BYTES, PROBLEM, Unreadable, read_cells
-from labs.grading.text import source, workspace
+from labs.grading.text import source, visible, workspace
 from labs.grading.text.hidden import run_hidden
 from labs.grading.text.release import leaks
 
@@ -54,6 +55,13 @@ def test_the_text_source_gives_the_same_notebook_twice_and_unique_names():
     one, two = source.notebook(LAB), source.notebook(LAB)
     assert one == two and len({c.id for c in one.cells}) == len(one.cells)
     nbformat.validate(one)
+
+
+@pytest.mark.parametrize("lab", source.names())
+def test_a_labs_visible_check_is_one_text_that_its_notebook_holds(lab):
+    assert "def check(" not in (LABS / f"{lab}.md").read_text(encoding="utf-8"), "import labs.grading.text.visible"
+    shown = "\n".join(source.without_hidden(cell.source) for cell in source.notebook(lab).cells)
+    assert shown.count(inspect.getsource(visible.check)) == 1 and "labs.grading" not in shown
 
 
 def test_a_leak_is_found(released):

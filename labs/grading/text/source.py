@@ -1,15 +1,18 @@
 """The text source of a lab, ``labs/labNN_topic.md``, as a notebook and as its cells.
 
-The text is MyST Markdown with nbgrader's own metadata, so Jupytext alone reads it; nothing here adds a format.
+The text is MyST Markdown with nbgrader's own metadata, so Jupytext alone reads it. One line is replaced: where a lab imports the check
+that students see, its notebook has the text of that function, because students have no checkout.
 """
 
 import ast
+import inspect
 import re
 
 from labs.grading.files import LABS
+from labs.grading.text import visible
 
+VISIBLE = "from labs.grading.text.visible import check"
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
-BEGIN, END = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
 
 
 def names():
@@ -48,6 +51,8 @@ def notebook(lab):
     nb.metadata.kernelspec = {"display_name": "Python 3", "language": "python", "name": "python3"}
     seen = set()
     for i, cell in enumerate(nb.cells):
+        if VISIBLE in cell.source:
+            cell.source = cell.source.replace(VISIBLE, "\n" + inspect.getsource(visible.check).rstrip())
         grade_id = meta(cell).get("grade_id")
         cell.id = re.sub(r"[^a-zA-Z0-9_-]", "-", grade_id or f"text-{i}")  # the same text gives the same file
         if grade_id in seen:
