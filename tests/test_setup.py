@@ -152,7 +152,7 @@ def test_a_link_to_nothing_and_a_folder_that_cannot_be_written_are_said_in_a_lin
         environment.setup(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["a%20b", "what?", "$HOME", "x[1]"])
+@pytest.mark.parametrize("name", ["a%20b", "what?", "$HOME", "x[1]", f"a{os.pathsep}b"])
 def test_a_folder_that_a_tool_would_misread_is_refused_before_anything_is_made(tmp_path, name):
     (tmp_path / name).mkdir()
     with pytest.raises(environment.Problem, match=re.escape(f"Rename or move {tmp_path / name}")):

@@ -175,8 +175,9 @@ def setup(root, arguments=(), quiet=False):
     Problem
         The text says what to do.
     """
-    if found := [c for c in MISREAD if c in str(root)]:
-        raise Problem(f"The course cannot run in a folder with {found[0]} in its path, because Jupyter misreads it. Rename or move {root}")
+    for misread, reader in ((MISREAD, "Jupyter misreads it"), (os.pathsep, "it ends a path in PYTHONPATH")):
+        if found := [c for c in misread if c in str(root)]:
+            raise Problem(f"The course cannot run in a folder with {found[0]} in its path, because {reader}. Rename or move {root}")
     link, venv = (root / ".venv").is_symlink(), (root / ".venv").resolve()
     there, stamp = venv.exists(), venv / ".installed"
     why = fault(venv) if there else ""

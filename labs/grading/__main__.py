@@ -65,7 +65,7 @@ def main(words=None):
     warnings.simplefilter("ignore")  # of other people's libraries
     try:
         if o.lab is None:
-            raise ValueError(f"--lab: expected one of {', '.join(source.names())}, got nothing")
+            raise ValueError(f"--lab: expected one of {', '.join(source.names())}, got nothing. With make, add N=1 for lab 1")
         lab = source.find(o.lab)
         if o.verb != "open":
             for_nbgrader(o.course)

@@ -23,9 +23,10 @@ def for_nbgrader(root):
     """
     root = pathlib.Path(root).resolve()
     for path, what in ((root, "the course"), (LABS, "this checkout")):
-        if found := [c for c in (_MISREAD if path == root else "$%") if c in str(path)]:
+        misread = (_MISREAD if path == root else "$%") + (os.pathsep if path == LABS else "")  # of PYTHONPATH
+        if found := [c for c in misread if c in str(path)]:
             raise ValueError(
-                f"{what}: expected a folder without any of {' '.join(_MISREAD)} in its path, got {path} "
+                f"{what}: expected a folder without any of {' '.join(misread)} in its path, got {path} "
                 f"(nbgrader takes {found[0]} for something else)"
             )
     return root

@@ -404,6 +404,14 @@ def test_a_folder_that_nbgrader_would_misread_is_refused_in_a_line_before_anythi
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_checkout_that_cannot_stand_in_pythonpath_is_refused_in_a_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("labs.grading.course.LABS", tmp_path / f"a{os.pathsep}b" / "labs")
+    assert main(["release", "--lab", "2", "--course", str(tmp_path / "course")]) == 1
+    said = capsys.readouterr().err.strip()
+    assert "\n" not in said and "this checkout: expected a folder without" in said
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_the_system_refuses_is_said_in_a_line(tmp_path, capsys, monkeypatch):
     (tmp_path / "file").write_bytes(b"")
     assert main(["collect", "--lab", "2", "--course", str(tmp_path / "file")]) == 1
