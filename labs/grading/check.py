@@ -5,7 +5,9 @@ else, so the same lines run in the student's kernel (a bare ``nbgrader autograde
 proxy of the function. Nothing in this module knows an answer.
 """
 
+import collections
 import contextlib
+import contextvars
 import copy
 import functools
 import hashlib
@@ -21,13 +23,23 @@ import numpy as np
 
 from labs.grading.banned.objects import Forbidden, in_function, switched_off
 from labs.grading.banned.texts import in_texts
+from labs.grading.locate import locate
 
 MAX_WHY = 2000  # characters
+TRIALS = 2  # how often a failed case runs again before a mistake is named
 TOL = 1e-5  # relative to the largest expected entry: float32 inside is fine, every planted mistake is far outside
 
 
 class Wrong(Exception):
     """The student's result is not what was asked for; the text is shown to the student."""
+
+
+class Differs(Wrong):
+    """A result is not the right one; ``likely`` are the mistakes that would give just this result."""
+
+    def __init__(self, name, where, likely, want):
+        super().__init__(f"{name}: {where}")
+        self.name, self.likely, self.want = name, likely, want
 
 
 class StudentError(Wrong):
@@ -70,7 +82,9 @@ def _same(a, b):
     if isinstance(a, list | tuple):
         return len(a) == len(b) and all(map(_same, a, b))
     if isinstance(a, np.ndarray):
-        return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
+        if a.shape != b.shape or a.dtype != b.dtype:
+            return False  # moved up and down again, an entry may come back with another last bit
+        return a.tobytes() == b.tobytes() or (a.dtype.kind == "f" and np.allclose(a, b, rtol=1e-14, atol=1e-14, equal_nan=True))
     return a == b or a != a
 
 
@@ -107,31 +121,57 @@ def array_of(got):
 
 
 def close(a, b, tol=TOL):
-    """Equal shapes and equal to ``tol`` of the largest entry of ``b``."""
+    """Equal shapes, infinite where ``b`` is, and equal to ``tol`` of the largest finite entry of ``b``; NaN is close to nothing."""
     a, b = np.asarray(a, float), np.asarray(b, float)
-    if a.shape != b.shape or not np.isfinite(a).all():
+    if a.shape != b.shape or np.isnan(a).any() or np.isnan(b).any():
         return False
+    finite = np.isfinite(b)
+    if (a[~finite] != b[~finite]).any() or not np.isfinite(a[finite]).all():
+        return False
+    a, b = a[finite], b[finite]
     return bool(np.abs(a - b).max(initial=0) <= tol * max(1.0, np.abs(b).max(initial=0)))
 
 
-def expect(name, got, want, mistakes=None, tol=TOL):
-    """Compare; on a difference raise :class:`Wrong` with the likely mistake by name.
+def expect(name, got, want, mistakes=None, tol=TOL, axes=(), about=None):
+    """Compare; on a difference raise :class:`Differs`, which says where the result is wrong.
 
     ``mistakes`` maps a sentence to the value (or a function that computes it) that this mistake gives; it may be a function that
-    returns such a dict, which is called only if there is a difference.
+    returns such a dict, which is called only if there is a difference. :class:`Part` tells the student of a mistake only if it
+    explains every result of two draws and no other one does. ``axes`` and ``about`` are those of :func:`labs.grading.locate.locate`.
     """
     a, want = array(name, got), np.asarray(want)
-    if close(a, want, tol):
+    right, trial = close(a, want, tol), _trial.get()
+    if trial is not None and mistakes:
+        trial.judge(a, want, mistakes, tol, right)
+    if right or (trial is not None and mistakes):  # a trial looks at every result of the case
         return
-    for sentence, value in ((mistakes() if callable(mistakes) else mistakes) or {}).items():
-        if close(a, value() if callable(value) else value, tol):
-            raise Wrong(f"{name}: {sentence}")
-    if a.shape != want.shape:
-        raise Wrong(f"{name}: expected shape {want.shape}, got {a.shape}")
-    if not np.isfinite(a).all():
-        raise Wrong(f"{name}: {int((~np.isfinite(a)).sum())} of {a.size} entries are NaN or infinite")
-    off = np.abs(a.astype(float) - want)
-    raise Wrong(f"{name}: shape {a.shape} is right, but {int((off > tol).sum())} of {a.size} entries differ, by up to {off.max():.3g}")
+    likely = {sentence for sentence, value in _values(mistakes) if (np.isfinite(value).any() or not value.size) and close(a, value, tol)}
+    raise Differs(name, locate(a, want, tol, axes, about), likely, want.tobytes())
+
+
+def _values(mistakes, only=None):
+    """The sentences and their values, computed here; one that cannot be computed explains nothing."""
+    table = (mistakes() if callable(mistakes) else mistakes) or {}
+    for sentence, value in table.items():
+        if only is None or sentence in only:
+            yield sentence, np.asarray(value() if callable(value) else value, float)
+
+
+class _Trial:
+    """The mistakes that may be told, while a case runs once more with other numbers: each must explain every result that it speaks of."""
+
+    def __init__(self, likely, shown):
+        self.likely, self.shown = set(likely), shown
+
+    def judge(self, got, want, mistakes, tol, right):
+        for sentence, value in _values(mistakes, self.likely):
+            if not close(got, value, tol):
+                self.likely.discard(sentence)
+            elif not right:
+                self.shown[sentence].add(want.tobytes())
+
+
+_trial = contextvars.ContextVar("trial", default=None)
 
 
 def seed_of(*words):
@@ -170,6 +210,7 @@ class Part:
 
     def __init__(self, name, points, provided=(), banned=()):
         self.name, self.points, self.provided, self.banned, self.cases = name, points, provided, banned, []
+        self._shown = collections.defaultdict(set)  # a mistake -> the right values of the results that it explained
         self._read = {}  # id of a function -> the forbidden thing that it is made of, or None
 
     def case(self, points, title):
@@ -195,9 +236,7 @@ class Part:
         """
         if id(fn) not in self._read:
             texts = getattr(fn, "student_texts", None)  # where the function itself is out of sight
-            found = (
-                in_function(fn, self.provided, self.banned) if texts is None else in_texts(texts, fn.name, self.banned)
-            )
+            found = in_function(fn, self.provided, self.banned) if texts is None else in_texts(texts, fn.name, self.banned)
             self._read[id(fn)] = found
         if self._read[id(fn)]:
             raise Wrong(f"your code uses {self._read[id(fn)]}, which does this part's work: write the equation instead")
@@ -226,11 +265,11 @@ class Part:
 
     def _run(self, title, function):
         """Why the case is lost, or None."""
-        rng = np.random.default_rng(seed_of(self.name, title))
         try:
-            with np.errstate(all="ignore"), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                function(rng)
+            self._draw(function, title)
+        except Differs as error:
+            named = self._named(error, title, function) if error.likely else None
+            return f"{error.name}: {named}" if named else str(error)
         except Wrong as error:
             return str(error)
         except NameError as error:
@@ -240,3 +279,28 @@ class Part:
                 raise
             return f"the value that your function returned cannot be compared ({type(error).__name__})"
         return None
+
+    def _draw(self, function, *words):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            function(np.random.default_rng(seed_of(self.name, *words)))
+
+    def _named(self, error, title, function):
+        """The one mistake that explains this case, also with other numbers; None if there is no such mistake, or more than one."""
+        likely = error.likely
+        for sentence in likely:
+            self._shown[sentence].add(error.want)
+        for again in range(TRIALS):
+            trial = _Trial(likely, self._shown)
+            token = _trial.set(trial)
+            try:
+                self._draw(function, title, f"once more {again}")
+            except Exception as stopped:  # what was compared until then counts
+                if os.environ.get("GRADING_DEBUG") and not isinstance(stopped, Wrong):
+                    raise
+            finally:
+                _trial.reset(token)
+            likely = {sentence for sentence in trial.likely if len(self._shown[sentence]) > 1}
+            if len(likely) < 2:
+                break
+        return likely.pop() if len(likely) == 1 else None

@@ -1,5 +1,6 @@
 """A class is graded once, whatever happens: journal, values on the wire, and a run that is killed."""
 
+import collections
 import json
 import os
 import pathlib
@@ -39,6 +40,13 @@ def test_an_array_keeps_its_dtype_shape_and_nan(dtype):
     got = wire.decode(json.loads(json.dumps(wire.encode(a))))
     assert got.dtype == a.dtype and got.shape == a.shape and np.array_equal(got, a) and got.flags.writeable
     assert np.isnan(wire.decode(wire.encode(np.array([np.nan])))).all() and wire.decode(wire.encode(np.zeros((0, 3)))).shape == (0, 3)
+
+
+def test_named_tuples_and_other_dicts_arrive_as_plain_ones():
+    pair = collections.namedtuple("Pair", "h c")(1.5, [2])
+    table = collections.OrderedDict(W=pair), collections.defaultdict(float, b=0.5)
+    got = wire.decode(wire.encode(table))
+    assert got == ({"W": (1.5, [2])}, {"b": 0.5}) and type(got[0]) is dict and type(got[0]["W"]) is tuple
 
 
 def test_what_is_no_plain_data_does_not_travel():

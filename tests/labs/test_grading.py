@@ -253,21 +253,23 @@ def test_a_mark_is_one_plain_float_or_an_error():
             run_hidden("import numpy as np\n" + last, {})
 
 
-def test_a_mistake_is_named_before_the_shape_and_nothing_odd_crashes():
+def test_a_mistake_is_found_before_the_shape_and_nothing_odd_crashes():
     want = np.arange(6.0).reshape(2, 3)
     for got, words in (
-        (want + 1, "one too many"),
-        (want.T, "transposed"),
         (np.ones(4), r"expected shape \(2, 3\), got \(4,\)"),
         (None, "return missing"),
         ([[1, 2], [3]], "rows of different lengths"),
         ("text", "array of real numbers"),
         ({"a": 1}, "array of real numbers"),
-        (want * np.nan, "6 of 6 entries are NaN"),
-        (want * 1.5, "5 of 6 entries differ, by up to 2.5"),
+        (want * np.nan, "every entry is wrong: NaN"),
+        (want * 1.5, "5 of 6 entries differ, some in every row and every column: each is 1.5 times what it should be"),
     ):
         with pytest.raises(check.Wrong, match=words):
             check.expect("h", got, want, {"one too many": want + 1, "transposed": lambda: want.T})
+    for got, likely in ((want + 1, {"one too many"}), (want.T, {"transposed"}), (want * np.nan, set())):
+        with pytest.raises(check.Differs) as caught:
+            check.expect("h", got, want, {"one too many": want + 1, "transposed": lambda: want.T, "nothing is left": want * np.nan})
+        assert caught.value.likely == likely
     check.expect("h", want.astype(np.float32).tolist(), want)
 
 

@@ -25,5 +25,3 @@ def notes_of(course, lab, student):
     first = json.loads(path.read_text(encoding="utf-8"))["cells"][0]
     text = "".join(first["source"]) if first.get("id") == ABOUT else ""
     return [line[2:] for line in text.split("\n") if line.startswith("- ")]
-
-

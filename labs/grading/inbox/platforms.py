@@ -140,9 +140,7 @@ def fill(platform, table, marks, lab, column=None):
         number, kept = _column(head, "ID", table), [c for c in ("Student", "ID", "SIS User ID", "SIS Login ID", "Section") if c in head]
         titles = [c for c in head if (c == column if column else lab in c)]
         if len(titles) != 1:
-            raise ValueError(
-                f"{table}: expected one column with {column or lab} in its title, got {len(titles)} (choose with --column)"
-            )
+            raise ValueError(f"{table}: expected one column with {column or lab} in its title, got {len(titles)} (choose with --column)")
         keep = [head.index(c) for c in [*kept, titles[0]]]
         target = head.index(titles[0])
         logins = [head.index(c) for c in ("SIS Login ID", "SIS User ID") if c in head]

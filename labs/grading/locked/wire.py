@@ -31,11 +31,11 @@ def encode(value, depth=0):
         return {"i": hex(value)}
     if type(value) is float:
         return {"f": value.hex()}
-    if type(value) in (list, tuple):
+    if isinstance(value, list | tuple):  # a named tuple arrives as a tuple
         if len(value) > MAX_ITEMS:
             raise Refused(f"a {type(value).__name__} of {len(value)} items")
-        return {"l" if type(value) is list else "t": [encode(v, depth + 1) for v in value]}
-    if type(value) is dict:
+        return {"l" if isinstance(value, list) else "t": [encode(v, depth + 1) for v in value]}
+    if isinstance(value, dict):  # an ordered one too
         return {"d": [[encode(k, depth + 1), encode(v, depth + 1)] for k, v in value.items()]}
     if hasattr(value, "detach") and (type(value).__module__ or "").startswith("torch"):
         value = value.detach().cpu().numpy()

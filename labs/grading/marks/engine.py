@@ -129,5 +129,3 @@ def _write(course, lab, journal, ready):
         merge(course, lab, [result for _, _, result in ready])
         for student, version, result in ready:
             journal.put(student, version, result, merged=True)
-
-

@@ -57,5 +57,3 @@ def _autograde(course, api, lab, student, nb):
         return api.autograde(lab, student, force=True, create=True)
     finally:
         shutil.rmtree(course.work / "clean" / student, ignore_errors=True)
-
-

@@ -10,8 +10,10 @@ def check(name, compute, want, hint=""):
     except NotImplementedError:  # the line that stands where your answer will be
         raise AssertionError(f"{name}: this function is not written yet") from None
     assert got is not None, f"{name}: got None. Is the return missing?"
-    assert isinstance(want, tuple) or not isinstance(got, (list, tuple)), f"{name}: expected an array, got a {type(got).__name__}"
-    got, want = np.asarray(got), np.asarray(want)
+    try:
+        got, want = np.asarray(got), np.asarray(want)
+    except ValueError:
+        raise AssertionError(f"{name}: expected an array, got a {type(got).__name__} with rows of different lengths.\n{hint}") from None
     assert got.shape == want.shape, f"{name}: expected shape {want.shape}, got {got.shape}.\n{hint}"
     assert np.allclose(got, want, atol=1e-6), f"{name}: expected {want.round(4).tolist()},\ngot {got.round(4).tolist()}.\n{hint}"
     print(f"{name}: as expected")
