@@ -39,7 +39,7 @@ c.ZipCollectApp.strict = True
 # Feedback: no hidden test's source, nothing active in a page that somebody opens.
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",
-    "labs.grading.inbox.safe.SafePage",
+    "labs.grading.desk.page.SafePage",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
 

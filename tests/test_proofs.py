@@ -65,11 +65,11 @@ def test_the_hash_sees_a_change_of_the_engine_and_not_of_a_comment(tmp_path):
     for name in ("__init__", "marks/__init__", "marks/engine", "locked/__init__", "locked/zygote", "locked/child", "desk/report"):
         path = tmp_path / "labs/grading" / f"{name}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("def grade():\n    return 1\n", encoding="utf-8")
+        path.write_text("def grade_class():\n    return 1\n", encoding="utf-8")
     (tmp_path / "labs/lab02_rnn.md").write_text("---\nfile_format: mystnb\nkernelspec: {name: python3}\n---\n\n# Lab\n", encoding="utf-8")
     before = code_hash(tmp_path)
-    (tmp_path / "labs/grading/desk/report.py").write_text("def grade():\n    return 2\n", encoding="utf-8")
-    (tmp_path / "labs/grading/marks/engine.py").write_text("def grade():\n    return 1  # one\n", encoding="utf-8")
+    (tmp_path / "labs/grading/desk/report.py").write_text("def grade_class():\n    return 2\n", encoding="utf-8")
+    (tmp_path / "labs/grading/marks/engine.py").write_text("def grade_class():\n    return 1  # one\n", encoding="utf-8")
     assert code_hash(tmp_path) == before
-    (tmp_path / "labs/grading/locked/zygote.py").write_text("def grade():\n    return 2\n", encoding="utf-8")
+    (tmp_path / "labs/grading/locked/zygote.py").write_text("def grade_class():\n    return 2\n", encoding="utf-8")
     assert code_hash(tmp_path) != before

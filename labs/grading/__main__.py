@@ -135,13 +135,13 @@ def _run(o, course, lab):
 
 def _grade(o, course, lab):
     if o.engine == "nbgrader":
-        from labs.grading.marks.plain import grade
+        from labs.grading.marks.plain import grade_class
 
-        return grade(course, lab, o.student, o.force, progress=not o.quiet)
-    from labs.grading.marks.engine import grade
+        return grade_class(course, lab, o.student, o.force, progress=not o.quiet)
+    from labs.grading.marks.engine import grade_class
 
     options = {"workers": o.workers, "allow_missing": o.allow_missing, "cluster": o.cluster}
-    return grade(course, lab, o.student, o.force, progress=not o.quiet, **options)
+    return grade_class(course, lab, o.student, o.force, progress=not o.quiet, **options)
 
 
 def _tell(course, lab, graded):

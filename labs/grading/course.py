@@ -9,7 +9,6 @@ import secrets
 
 from labs.grading.files import LABS, write_whole
 
-STEPS = ("source", "release", "submitted", "autograded", "feedback")
 _MISREAD = "[]*?%$"  # nbgrader reads its folder as a pattern, the address of its database as an escaped one, its settings' with $NAME
 
 
@@ -116,14 +115,8 @@ class Course:
         """The settings of ``nbgrader_config.py``, read in this course's folder; what they do to the environment ends with the ``with``."""
         from traitlets.config.loader import PyFileConfigLoader
 
-        here, env = os.getcwd(), dict(os.environ)
-        os.chdir(self.root)
-        try:
+        with environment(), contextlib.chdir(self.root):
             yield PyFileConfigLoader("nbgrader_config.py", path=str(self.root)).load_config()
-        finally:
-            os.chdir(here)
-            os.environ.clear()
-            os.environ.update(env)
 
 
 def chosen(course, lab, students):
@@ -143,3 +136,15 @@ def chosen(course, lab, students):
 
 class RoadError(Exception):
     """A step failed; the text says what to do."""
+
+
+@contextlib.contextmanager
+def environment(**values):
+    """Set variables of this process's environment; what was there before comes back with the end of the ``with``."""
+    before = dict(os.environ)
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

@@ -45,18 +45,18 @@ def test_a_planted_mistake_loses_points_and_is_named(lab, wrong):
     text = model(lab)[part]
     assert old is None or old in text, "the model solution has changed: plant the mistake anew"
     planted = textwrap.dedent(new) if old is None else text.replace(old, new)
-    t = trial.grade(lab.LAB, {part: planted}, parts=[part])
+    t = trial.run(lab.LAB, {part: planted}, parts=[part])
     assert t.marks[part] < lab.POINTS[part]
     assert words is None or words in t.messages[part], t.messages[part]
     assert "cannot be compared" not in t.messages[part]
     if FORBIDDEN in t.messages[part]:  # the reader of texts, which the locked grader uses, finds it too
-        assert FORBIDDEN in trial.grade(lab.LAB, {part: planted}, parts=[part], remote=True).messages[part]
+        assert FORBIDDEN in trial.run(lab.LAB, {part: planted}, parts=[part], remote=True).messages[part]
 
 
 def test_a_correct_but_different_solution_gets_every_point(lab, right):
     given = answers(lab.RIGHT[right])
     for remote in (False, True):
-        t = trial.grade(lab.LAB, given, parts=list(given), remote=remote)
+        t = trial.run(lab.LAB, given, parts=list(given), remote=remote)
         for part in given:
             assert t.marks[part] == lab.POINTS[part], t.messages[part]
 
@@ -71,13 +71,13 @@ def test_enough_is_planted_and_nearly_every_mistake_is_named(lab):
 
 def test_the_model_solution_gets_every_point_and_passes_the_visible_checks(lab):
     for student, remote in (("ada", False), ("bob", True), ("cleo", True)):
-        t = trial.grade(lab.LAB, student=student, remote=remote)
+        t = trial.run(lab.LAB, student=student, remote=remote)
         assert t.marks == lab.POINTS, t.messages
         assert t.errors == {}
 
 
 def test_the_untouched_release_gets_nothing_and_no_error_of_ours(lab):
-    t = trial.grade(lab.LAB, untouched=True)
+    t = trial.run(lab.LAB, untouched=True)
     assert set(t.marks) == set(lab.POINTS) and not any(t.marks.values())
     assert all("not written yet" in m and "cannot be compared" not in m for m in t.messages.values())
     assert all("is not written yet" in e for e in t.errors.values()) and len(t.errors) == len(lab.POINTS)
@@ -87,7 +87,7 @@ def test_a_deleted_or_broken_answer_costs_its_own_part_only(lab):
     first = next(iter(lab.POINTS))
     broken = [*((part, "") for part in lab.POINTS), (first, "def half(:"), (first, "raise RuntimeError('half done')")]
     for part, text in broken:
-        t = trial.grade(lab.LAB, {part: text})
+        t = trial.run(lab.LAB, {part: text})
         assert t.marks == {**lab.POINTS, part: 0.0}, t.messages
         assert "is not defined" in t.messages[part]
 
@@ -96,7 +96,7 @@ def test_a_mistake_costs_its_own_part_only(lab):
     cells = model(lab)
     for part in lab.POINTS:
         _, old, new, _ = next(entry for entry in lab.WRONG.values() if entry[0] == part and entry[1])
-        t = trial.grade(lab.LAB, {part: cells[part].replace(old, new)})
+        t = trial.run(lab.LAB, {part: cells[part].replace(old, new)})
         assert t.marks[part] < lab.POINTS[part] and t.marks == {**lab.POINTS, part: t.marks[part]}, t.messages
 
 

@@ -19,7 +19,7 @@ from labs.grading.locked import sandbox
 from labs.grading.locked.sandbox import Unsafe
 from labs.grading.locked.session import Gone, Session
 from labs.grading.locked.warm import Door, Zygote
-from labs.grading.marks import trusted
+from labs.grading.marks import marker
 from labs.grading.marks.attempt import Attempt
 from labs.grading.text import source
 
@@ -88,7 +88,7 @@ def grade(zygote, answer, extra=(), explain="mine", **options):
     cells[4] = ("markdown", "explain", explain)
     cells[2:2] = [("code", None, text) for text in extra]
     options = {"seconds": 10.0, "total": 30.0, "limits": {"AS": 4 << 30, "CPU": 20}, **options}
-    return trusted.grade(FULL, RELEASED, cells, [], zygote.door, key="k", student="mallory", **options)
+    return marker.mark_submission(FULL, RELEASED, cells, [], zygote.door, key="k", student="mallory", **options)
 
 
 def shown(result):
@@ -195,7 +195,7 @@ ROOT = str(LABS.parent)
 LEAKS = {
     "the text source": reads(f"{ROOT}/labs/lab02_rnn.md"),
     "this test": reads(__file__),
-    "the grader": reads(trusted.__file__),
+    "the grader": reads(marker.__file__),
     "its own notebook": "import glob\nprint(glob.glob('/**/*.ipynb', recursive=False), glob.glob('*'))",
     "history": "print(In, Out, list(get_ipython().history_manager.input_hist_raw))",
     "a pre_run_cell hook": "get_ipython().events.register('pre_run_cell', lambda info: print(info.raw_cell))",
@@ -387,7 +387,7 @@ def test_structure_and_points_come_from_the_release(zygote):
     nb, _ = rebuild(RELEASED, hostile)
     assert [source.meta(c).get("grade_id") for c in nb.cells if source.meta(c)] == [source.meta(c)["grade_id"] for c in RELEASED.cells]
     assert not any("tags" in c.metadata for c in nb.cells)
-    result = trusted.grade(FULL, RELEASED, hostile, [], zygote.door, key="k", student="m")
+    result = marker.mark_submission(FULL, RELEASED, hostile, [], zygote.door, key="k", student="m")
     assert result["marks"] == {"double_check": 0.0, "double_test": 0.0}
 
 
@@ -395,7 +395,7 @@ def test_a_fault_of_our_own_goes_to_a_person_and_points_need_hidden_tests(zygote
     broken = nbformat.from_dict(json.loads(json.dumps(FULL)))
     broken.cells[3].source = broken.cells[3].source.replace("_part.mark()", "undefined_name\n")
     cells = [(c.cell_type, source.meta(c)["grade_id"], c.source) for c in RELEASED.cells]
-    result = trusted.grade(broken, RELEASED, cells, [], zygote.door, key="k", student="m")
+    result = marker.mark_submission(broken, RELEASED, cells, [], zygote.door, key="k", student="m")
     assert result["marks"]["double_test"] is None and "your teacher will mark it" in result["notes"][0]
     source.check_lab(FULL)
     with pytest.raises(ValueError, match="double_test: expected a hidden test for its 4 points"):
@@ -416,7 +416,7 @@ def test_the_numbers_are_the_students_own_and_the_same_again(zygote):
     cells = [(c.cell_type, source.meta(c)["grade_id"], c.source) for c in RELEASED.cells]
     cells[1] = ("code", "double", text)
     said = [
-        trusted.grade(FULL, RELEASED, cells, [], zygote.door, key=k, student=s)["notebook"]
+        marker.mark_submission(FULL, RELEASED, cells, [], zygote.door, key=k, student=s)["notebook"]
         for k, s in (("k", "a"), ("k", "a"), ("k", "b"), ("l", "a"))
     ]
     outputs = [json.dumps([c.get("outputs") for c in json.loads(t)["cells"]]) for t in said]
@@ -465,11 +465,11 @@ def test_what_stops_the_process_costs_its_own_part_only(zygote, monkeypatch):
     for hang in ("while True: pass", "import os; os._exit(1)", "import os; os.abort()"):
         cells[1] = ("code", "double", f"three = 3\ndef double(x):\n    {hang}")
         cells[4] = ("code", "triple", "def triple(x):\n    return three * x")
-        result = trusted.grade(full, released, cells, [], zygote.door, key="k", student="m", **patience)
+        result = marker.mark_submission(full, released, cells, [], zygote.door, key="k", student="m", **patience)
         assert (result["marks"]["double_test"], result["marks"]["triple_test"]) == (0.0, 4.0), shown(result)
         assert [note.split(":")[0] for note in result["notes"]] == ["cell double_check", "double"] and result["stopped"]
     cells[1] = ("code", "double", "while True: pass")
-    result = trusted.grade(full, released, cells, [], zygote.door, key="k", student="m", **patience)
+    result = marker.mark_submission(full, released, cells, [], zygote.door, key="k", student="m", **patience)
     assert result["marks"]["triple_test"] == 0.0 and "three" in shown(result), "what the stopped cell defined is missing"
     cells[1] = ("code", "double", "three = 3\ndef double(x):\n    while True: pass")
     attempt = Attempt._try
@@ -482,5 +482,5 @@ def test_what_stops_the_process_costs_its_own_part_only(zygote, monkeypatch):
             raise
 
     monkeypatch.setattr(Attempt, "_try", the_last)
-    result = trusted.grade(full, released, cells, [], zygote.door, key="k", student="m", **patience)
+    result = marker.mark_submission(full, released, cells, [], zygote.door, key="k", student="m", **patience)
     assert result["marks"]["triple_test"] == 0.0 and "the rest was not run" in shown(result)

@@ -88,13 +88,13 @@ def test_a_cluster_gives_the_same_grades_even_if_a_worker_is_killed(tmp_path, sc
 
     monkeypatch.setattr(engine.Journal, "put", kill_one_after_the_first)
     try:
-        graded = engine.grade(course, LAB, progress=False, cluster=address)
+        graded = engine.grade_class(course, LAB, progress=False, cluster=address)
     except Unsafe as missing:
         pytest.skip(f"this machine cannot lock a process in: {missing}")
     assert workers[0].poll() is not None and workers[1].poll() is None
     assert sorted(finished) == sorted(STUDENTS), "each one once"
     assert {g.student: g.score for g in graded} == STUDENTS
-    again = engine.grade(course, LAB, force=True, progress=False, workers=1)
+    again = engine.grade_class(course, LAB, force=True, progress=False, workers=1)
     assert {g.student: (g.score, g.notes) for g in again} == {g.student: (g.score, g.notes) for g in graded}
 
 
@@ -139,7 +139,7 @@ def test_a_gradebook_on_postgresql(tmp_path, monkeypatch):
         (root / "nbgrader_config.py").write_text(settings, encoding="utf-8")
         course = class_in(Course(root))
         try:
-            graded = engine.grade(course, LAB, progress=False, workers=1)
+            graded = engine.grade_class(course, LAB, progress=False, workers=1)
         except Unsafe as missing:
             pytest.skip(f"this machine cannot lock a process in: {missing}")
         assert {g.student: g.score for g in graded} == STUDENTS
@@ -147,7 +147,7 @@ def test_a_gradebook_on_postgresql(tmp_path, monkeypatch):
         with psycopg.connect(url) as db:
             rows = db.execute("select count(*), sum(auto_score) from grade").fetchone()
         assert rows == (15 * len(STUDENTS), sum(STUDENTS.values()))
-        assert engine.grade(course, LAB, progress=False, workers=1) == [], "nothing is graded twice"
+        assert engine.grade_class(course, LAB, progress=False, workers=1) == [], "nothing is graded twice"
         assert export(course, LAB).read_text(encoding="utf-8").count(LAB) == len(STUDENTS)
     finally:
         server.cleanup()

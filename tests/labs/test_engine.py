@@ -221,30 +221,30 @@ def test_a_corrected_hidden_test_changes_the_marks_that_it_is_about_and_nothing_
 def test_a_warm_process_that_the_system_kills_costs_nobody_their_grade(course, monkeypatch):
     from labs.grading.course import Course
     from labs.grading.inbox.submission import submission
-    from labs.grading.marks import trusted, workers
+    from labs.grading.marks import marker, processes
 
     lab, folder = source.notebook(LAB), Course(course)
     released = json.dumps(nbformat.read(course / "release" / LAB / f"{LAB}.ipynb", 4))
-    grade, kills = trusted.grade, iter((0.0, 0.1, None))  # at once, in the middle, not at all; then at once every time
+    grade, kills = marker.mark_submission, iter((0.0, 0.1, None))  # at once, in the middle, not at all; then at once every time
 
     def killed_in_the_middle(*args, **options):
-        victim, after = workers._here.get("zygote", shared).process.pid, next(kills, 0.0)
+        victim, after = processes._here.get("zygote", shared).process.pid, next(kills, 0.0)
         if after:
             threading.Timer(after, os.kill, (victim, signal.SIGKILL)).start()
         elif after is not None:
             os.kill(victim, signal.SIGKILL)
         return grade(*args, **options)
 
-    monkeypatch.setattr(trusted, "grade", killed_in_the_middle)
-    shared = workers.Zygote().wait()
+    monkeypatch.setattr(marker, "mark_submission", killed_in_the_middle)
+    shared = processes.Zygote().wait()
     try:
-        workers.start(json.dumps(lab), released, folder.key(), {}, shared.door)
-        result = workers.grade_one("s02", *submission(folder, LAB, "s02"))
+        processes.start(json.dumps(lab), released, folder.key(), {}, shared.door)
+        result = processes.mark_one("s02", *submission(folder, LAB, "s02"))
         assert sum(result["marks"].values()) == 44.0 and result["notes"] == []
         with pytest.raises(RuntimeError, match="killed 3 times"):
-            workers.grade_one("s02", *submission(folder, LAB, "s02"))
+            processes.mark_one("s02", *submission(folder, LAB, "s02"))
     finally:
-        workers.stop()
+        processes.stop()
         shared.close()
 
 

@@ -6,7 +6,9 @@ import json
 import os
 import shutil
 import sysconfig
+import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -17,7 +19,7 @@ from labs.grading import check
 from labs.grading.__main__ import main
 from labs.grading.banned import objects
 from labs.grading.banned.texts import in_texts
-from labs.grading.course import Course
+from labs.grading.course import Course, environment
 from labs.grading.files import LABS, write_whole
 from labs.grading.inbox import safe
 from labs.grading.inbox.collect import collect
@@ -62,6 +64,23 @@ def test_a_labs_visible_check_is_one_text_that_its_notebook_holds(lab):
     assert "def check(" not in (LABS / f"{lab}.md").read_text(encoding="utf-8"), "import labs.grading.text.visible"
     shown = "\n".join(source.without_hidden(cell.source) for cell in source.notebook(lab).cells)
     assert shown.count(inspect.getsource(visible.check)) == 1 and "labs.grading" not in shown
+
+
+def test_the_numbers_of_a_student_are_theirs_alone_and_leave_nothing_behind():
+    def drawn(student):
+        with check.numbers_of("key", student):
+            both.wait(20)  # two submissions at the same time in one process
+            return check.student(), check.seed_of("part"), check.seed_for_all("part")
+
+    both, env = threading.Barrier(2), dict(os.environ)
+    with ThreadPoolExecutor(2) as pool:
+        (ada, hers, one), (bob, his, other) = pool.map(drawn, ("ada", "bob"))
+    assert (ada, bob) == ("ada", "bob") and hers != his and one == other
+    assert check.student() == "practice" and check.seed_for_all("part") != one and dict(os.environ) == env
+    with pytest.raises(RuntimeError), environment(RNN="1"):
+        assert os.environ["RNN"] == "1"
+        raise RuntimeError
+    assert dict(os.environ) == env
 
 
 def test_a_leak_is_found(released):

@@ -325,7 +325,7 @@ def test_every_student_meets_other_numbers_and_a_regrade_the_same(monkeypatch):
     planted = {"rnn_step": text.replace("np.tanh", "np.sin")}
 
     def said(student):
-        return trial.grade(LAB, planted, parts=["rnn_step"], student=student).messages["rnn_step"]
+        return trial.run(LAB, planted, parts=["rnn_step"], student=student).messages["rnn_step"]
 
     assert said("ada") == said("ada") != said("bob")
     first = said("ada")
@@ -335,5 +335,5 @@ def test_every_student_meets_other_numbers_and_a_regrade_the_same(monkeypatch):
 
 def test_a_mistake_in_the_last_state_costs_one_case_only():
     text = next(c.source for c in source.notebook(LAB).cells if source.meta(c).get("grade_id") == "rnn_forward")
-    t = trial.grade(LAB, {"rnn_forward": text.replace("return h_seq, h", "return h_seq, h_seq[:, -1]")}, parts=["rnn_forward"])
+    t = trial.run(LAB, {"rnn_forward": text.replace("return h_seq, h", "return h_seq, h_seq[:, -1]")}, parts=["rnn_forward"])
     assert t.marks == {"rnn_forward": 6.0} and "at the last step, which is padding" in t.messages["rnn_forward"]

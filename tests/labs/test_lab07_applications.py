@@ -426,7 +426,7 @@ RIGHT = {
 
 
 def test_the_contest_with_its_whole_budget():
-    t = trial.grade(LAB, parts=["train_model"])
+    t = trial.run(LAB, parts=["train_model"])
     assert t.marks == {"train_model": 10.0}, t.messages
     assert "bits per character on the hidden text: " in t.messages["train_model"]
 
@@ -435,7 +435,7 @@ def test_the_hidden_text_is_the_same_for_all_and_another_one_in_another_course(m
     part = {"train_model": RIGHT["another model: a table of triples, squeezed into the budget"]["train_model"]}
 
     def line(student):
-        return trial.grade(LAB, answers(part), parts=["train_model"], student=student).messages["train_model"].splitlines()[-1]
+        return trial.run(LAB, answers(part), parts=["train_model"], student=student).messages["train_model"].splitlines()[-1]
 
     assert line("ada") == line("bob")
     first = line("ada")
@@ -446,7 +446,7 @@ def test_the_hidden_text_is_the_same_for_all_and_another_one_in_another_course(m
 def test_who_breaks_a_rule_is_out_of_competition():
     peek, old, new, _ = WRONG["too large"]
     text = next(c.source for c in source.notebook(LAB).cells if source.meta(c).get("grade_id") == peek)
-    said = trial.grade(LAB, {peek: text.replace(old, new)}, parts=[peek]).messages[peek]
+    said = trial.run(LAB, {peek: text.replace(old, new)}, parts=[peek]).messages[peek]
     assert "out of competition" in said
 
 

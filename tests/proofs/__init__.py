@@ -21,9 +21,9 @@ from tools.reach import Reach  # noqa: E402
 LAB = "lab02_rnn"
 # The two ends of the engine: what a teacher calls, and what runs students' code in processes of its own.
 ENGINE = """
-from labs.grading.marks.engine import grade
+from labs.grading.marks.engine import grade_class
 from labs.grading.locked import zygote, child
-grade, zygote.__dict__, child.__dict__
+grade_class, zygote.__dict__, child.__dict__
 """
 IMPORTS = "import numpy, torch, matplotlib.pyplot"
 

@@ -11,7 +11,7 @@ import tempfile
 import zipfile
 
 from labs.grading.inbox.submission import PROBLEM
-from labs.grading.inbox.zips import BAD_ZIP, MAX_FILE, plain
+from labs.grading.inbox.zips import BAD_ZIP, MAX_FILE, shown
 
 MAX_MEMBERS = 2000
 KEPT = "unchanged since the last run"
@@ -59,16 +59,16 @@ def collect(course, lab, folder=None, force=False):
 
 def _collect(course, lab, folder, force, notes):
     there = set(os.listdir(folder))
-    done = [Collected("", plain(name), note) for name, note in notes.items() if name not in there]
+    done = [Collected("", shown(name), note) for name, note in notes.items() if name not in there]
     for path in sorted(folder.iterdir()):
         found = _STUDENT.match(path.stem)
         if path.suffix not in (".zip", ".ipynb") or not found:
-            done.append(Collected("", plain(path.name), "skipped: expected STUDENT.zip, STUDENT_labNN_topic.zip or STUDENT.ipynb"))
+            done.append(Collected("", shown(path.name), "skipped: expected STUDENT.zip, STUDENT_labNN_topic.zip or STUDENT.ipynb"))
             continue
         student = found["student"]
         target = course.folder("submitted", lab, student)
         if target.exists() and not force:
-            done.append(Collected(student, path.name, KEPT if _same(path, target / f"{lab}.ipynb") else REPLACEABLE))
+            done.append(Collected(student, path.name, KEPT if _unchanged(path, target / f"{lab}.ipynb") else REPLACEABLE))
             continue
         half = target.with_name(f".{lab}.{os.getpid()}")  # on a full disk nobody loses what was collected before
         try:
@@ -86,7 +86,7 @@ def _collect(course, lab, folder, force, notes):
     return sorted(done, key=lambda c: c.student)
 
 
-def _same(path, target):
+def _unchanged(path, target):
     """Whether a download holds the notebook that was collected before."""
     with tempfile.TemporaryDirectory() as folder:
         again = pathlib.Path(folder) / target.name
@@ -121,7 +121,7 @@ def _take(path, target):
     if len(data) > MAX_FILE:
         return f"the notebook in the zip is larger than {MAX_FILE // 1_000_000} MB"
     target.write_bytes(data)  # only the content: names, links and paths inside the zip are never used
-    return "" if named else f"read from {plain(pathlib.PurePosixPath(chosen.filename).name)}, expected {target.name}"
+    return "" if named else f"read from {shown(pathlib.PurePosixPath(chosen.filename).name)}, expected {target.name}"
 
 
 def _hidden(name):

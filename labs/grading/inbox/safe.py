@@ -1,11 +1,7 @@
-"""What may stand in a page that staff or another student opens: text and pictures, nothing active, no hidden test."""
+"""What may stand in a page that staff or another student opens: text and pictures, nothing active."""
 
 import json
 import re
-
-from nbconvert.preprocessors import Preprocessor
-
-from labs.grading.text import source
 
 KEPT = ("text/plain", "image/png")
 MAX_TEXT, MAX_PNG, MAX_OUTPUTS, MAX_CELL = 20_000, 2_000_000, 50, 4_000_000
@@ -34,19 +30,19 @@ def outputs(found):
         kind = out.get("output_type") if isinstance(out, dict) else None
         if kind == "stream":
             name = "stderr" if out.get("name") == "stderr" else "stdout"
-            kept.append({"output_type": "stream", "name": name, "text": _text(out.get("text"), MAX_TEXT)})
+            kept.append({"output_type": "stream", "name": name, "text": _cut(out.get("text"), MAX_TEXT)})
         elif kind == "error":
             lines = out.get("traceback")
             kept.append(
                 {
                     "output_type": "error",
-                    "ename": _text(out.get("ename"), 200),
-                    "evalue": _text(out.get("evalue"), 2000),
-                    "traceback": [_text(line, 4000) for line in (lines if isinstance(lines, list) else [])[:100]],
+                    "ename": _cut(out.get("ename"), 200),
+                    "evalue": _cut(out.get("evalue"), 2000),
+                    "traceback": [_cut(line, 4000) for line in (lines if isinstance(lines, list) else [])[:100]],
                 }
             )
         elif kind in ("display_data", "execute_result") and isinstance(out.get("data"), dict):
-            data = {k: _text(v, MAX_PNG if k == "image/png" else MAX_TEXT) for k, v in out["data"].items() if k in KEPT}
+            data = {k: _cut(v, MAX_PNG if k == "image/png" else MAX_TEXT) for k, v in out["data"].items() if k in KEPT}
             if not re.fullmatch(r"[A-Za-z0-9+/=\s]*", data.get("image/png", "")):
                 del data["image/png"]
             if data:
@@ -56,27 +52,7 @@ def outputs(found):
     return kept
 
 
-def _text(value, limit):
+def _cut(value, limit):
     text = "".join(map(str, value)) if isinstance(value, list) else str(value)
     text = text.encode("utf-8", "replace").decode()  # half a character cannot be written to a file
     return text if len(text) <= limit else text[:limit] + "\n[shortened]"
-
-
-class SafePage(Preprocessor):
-    """nbconvert preprocessor of the feedback pages."""
-
-    enabled = True
-
-    def preprocess_cell(self, cell, resources, index):
-        from nbformat.notebooknode import from_dict
-
-        if cell.cell_type == "markdown":
-            # What is locked or ungraded and from the release is ours, but telling it apart is not worth a risk.
-            cell.source = markdown(cell.source)
-            cell.pop("attachments", None)
-        elif cell.cell_type == "code":
-            cell.source = source.without_hidden(cell.source)
-            cell.outputs = [from_dict(o) for o in outputs(cell.outputs)]
-        else:
-            cell.source = markdown(cell.source)
-        return cell, resources

@@ -43,7 +43,7 @@ def cells_in(raw):
     if not raw.strip():
         raise Unreadable("the submitted file is empty")
     try:
-        data = json.loads(_text(raw))
+        data = json.loads(_decoded(raw))
     except (ValueError, RecursionError):
         raise Unreadable("the submitted file is not a notebook (it is not valid JSON)") from None
     cells = _cells(data)
@@ -59,7 +59,7 @@ def read_cells(path):
     return cells_in(read_file(path))
 
 
-def _text(raw):
+def _decoded(raw):
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -14,6 +14,6 @@ BAD_ZIP = (
 )
 
 
-def plain(name):
+def shown(name):
     """A name that somebody chose, as it may be shown: letters, digits, spaces, dots, dashes and slashes."""
     return re.sub(r"[^\w. /-]", "?", name)[:80]

@@ -43,7 +43,7 @@ class Session:
         self.seconds, self.end, self.buffer, self.dead = seconds, time.monotonic() + total, b"", None
         self.socket = socket.socket(socket.AF_UNIX)
         try:
-            self.socket.connect(door.socket)
+            self.socket.connect(door.path)
         except OSError:
             self.socket.close()
             raise

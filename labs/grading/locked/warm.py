@@ -18,15 +18,15 @@ _PREFIX = "zygote-"  # of a warm process's folder; then the number of the grader
 
 
 class Door(NamedTuple):
-    """Where a warm process is met: its socket, and the folder that its children take for their box. It has room for several."""
+    """Where a warm process is met: the path of its socket, and the folder that its children take for their box. It has room for several."""
 
-    socket: str
+    path: str
     box: str
 
     def answers(self):
         """The warm process is there; a system that is out of memory may have killed it."""
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as knock:
-            knock.connect(self.socket)
+            knock.connect(self.path)
             return True
         return False
 
@@ -66,7 +66,7 @@ class Zygote:
             It did not start; the text holds what it said.
         """
         end = time.monotonic() + seconds
-        while not os.path.exists(self.door.socket):
+        while not os.path.exists(self.door.path):
             if self.process.poll() is not None or time.monotonic() > end:
                 self.errors.seek(0)
                 said = self.errors.read()[-2000:]

@@ -14,16 +14,15 @@ import tqdm
 from labs.grading.course import RoadError, chosen
 from labs.grading.inbox.submission import submission
 from labs.grading.locked.sandbox import Unsafe
-from labs.grading.marks import trusted
-from labs.grading.marks import workers as processes
-from labs.grading.marks.gradebook import Graded, graded_in_book, merge, penalties
+from labs.grading.marks import marker, processes
+from labs.grading.marks.gradebook import Graded, graded, merge, penalties
 from labs.grading.marks.journal import Journal, version_of
 from labs.grading.text import source
 
 BATCH = 20  # submissions between two writes to the gradebook
 
 
-def grade(course, lab, students=None, force=False, progress=True, workers=None, allow_missing=(), cluster=None):
+def grade_class(course, lab, students=None, force=False, progress=True, workers=None, allow_missing=(), cluster=None):
     """Grade everybody (or ``students``) in locked processes, several at a time.
 
     A submission is graded once for each version of its file, the lab and the engine; ``force`` grades again.
@@ -62,7 +61,7 @@ def grade(course, lab, students=None, force=False, progress=True, workers=None, 
     full, released = source.notebook(lab), nbformat.read(course.released(lab), 4)
     source.check_lab(full)
     journal = Journal(course.work / "journal" / lab)
-    base = version_of(trusted.VERSION, json.dumps(full), json.dumps(released), course.key())
+    base = version_of(marker.VERSION, json.dumps(full), json.dumps(released), course.key())
     todo, ready = [], []
     for student in chosen(course, lab, students) if force else ():
         journal.forget(student)  # before all else: a forced run that is killed goes on at the next one
@@ -75,10 +74,10 @@ def grade(course, lab, students=None, force=False, progress=True, workers=None, 
         elif not entry["merged"] or not course.folder("autograded", lab, student).exists():
             ready.append((student, version, entry["result"]))
     done, failed = [r for _, _, r in ready], []
-    _write(course, lab, journal, ready)
+    _keep(course, lab, journal, ready)
     ready = []
     setting = (json.dumps(full), json.dumps(released), course.key(), {"allow_missing": tuple(allow_missing)})
-    for student, version, result in _graded(course, lab, todo, setting, workers, cluster, progress):
+    for student, version, result in _marked(course, lab, todo, setting, workers, cluster, progress):
         if isinstance(result, Exception):  # a fault of ours costs nobody else a grade, and is tried again at the next run
             failed.append(Graded(student, None, True, [f"the grader failed: {type(result).__name__}: {str(result)[:300]}"]))
             continue
@@ -86,15 +85,15 @@ def grade(course, lab, students=None, force=False, progress=True, workers=None, 
         ready.append((student, version, result))
         done.append(result)
         if len(ready) >= BATCH:
-            _write(course, lab, journal, ready)
+            _keep(course, lab, journal, ready)
             ready = []
-    _write(course, lab, journal, ready)
+    _keep(course, lab, journal, ready)
     if course.students(lab):
         penalties(course, lab)  # of all: the due date may have changed
-    return sorted([*failed, *graded_in_book(course, lab, done)], key=lambda g: g.student)
+    return sorted([*failed, *graded(course, lab, {r["student"]: r["notes"] for r in done})], key=lambda g: g.student)
 
 
-def _graded(course, lab, todo, setting, count, cluster, progress):
+def _marked(course, lab, todo, setting, count, cluster, progress):
     """Yield ``(student, version, result or exception)`` as the workers finish; a few submissions wait in memory, not all."""
     if not todo:
         return
@@ -108,7 +107,7 @@ def _graded(course, lab, todo, setting, count, cluster, progress):
         rest, waiting = iter(todo), {}
         while True:
             for student, version in rest:
-                waiting[executor.submit(processes.grade_one, student, *submission(course, lab, student))] = student, version
+                waiting[executor.submit(processes.mark_one, student, *submission(course, lab, student))] = student, version
                 if len(waiting) >= 4 * max(count, 1):
                     break
             if not waiting:
@@ -124,7 +123,7 @@ def _graded(course, lab, todo, setting, count, cluster, progress):
                     yield student, version, error
 
 
-def _write(course, lab, journal, ready):
+def _keep(course, lab, journal, ready):
     if ready:
         merge(course, lab, [result for _, _, result in ready])
         for student, version, result in ready:

@@ -1,6 +1,5 @@
 """Results → nbgrader's gradebook and ``autograded`` folder, by one writer, in one transaction."""
 
-import contextlib
 import dataclasses
 import json
 import logging
@@ -20,7 +19,7 @@ def merge(course, lab, results):
     course : Course
     lab : str
     results : list of dict
-        Of :func:`labs.grading.marks.trusted.grade`.
+        Of :func:`labs.grading.marks.marker.mark_submission`.
     """
     from nbgrader import utils
 
@@ -30,7 +29,7 @@ def merge(course, lab, results):
         held = [(n.grade_cells, n.solution_cells) for n in book.find_assignment(lab).notebooks]  # SQLAlchemy forgets what nobody holds
         try:
             for result in results:
-                _one(book, utils, course, lab, result)
+                _record(book, utils, course, lab, result)
             commit()
             del held
         finally:
@@ -39,7 +38,7 @@ def merge(course, lab, results):
         _files(course, lab, result)
 
 
-def _one(book, utils, course, lab, result):
+def _record(book, utils, course, lab, result):
     student = result["student"]
     book.update_or_create_student(student)
     stamp = course.folder("submitted", lab, student) / "timestamp.txt"
@@ -93,14 +92,6 @@ def penalties(course, lab):
                 step.preprocess(nbformat.v4.new_notebook(), {"nbgrader": names})
 
 
-def graded_in_book(course, lab, results):
-    with contextlib.ExitStack() as stack:
-        book = stack.enter_context(course.book()) if results else None
-        for result in results:
-            row = book.find_submission(lab, result["student"])
-            yield Graded(result["student"], row.score, bool(row.needs_manual_grade), result["notes"], row.max_score)
-
-
 @dataclasses.dataclass
 class Graded:
     """What became of one submission: its score, whether a person must look, notes for staff and student, the most one can reach."""
@@ -112,12 +103,19 @@ class Graded:
     max_score: float | None = None
 
 
-def marks_of(course, lab, student):
+def graded(course, lab, notes):
+    """What the gradebook says of each student in ``notes``, which maps students to what was noted on their files; a list of Graded."""
     from nbgrader.api import MissingEntry
 
+    if not notes:
+        return []
+    found = []
     with course.book() as book:
-        try:
-            submission = book.find_submission(lab, student)
-        except MissingEntry:
-            return None, None, True
-        return submission.score, submission.max_score, bool(submission.needs_manual_grade)
+        for student, said in notes.items():
+            try:
+                row = book.find_submission(lab, student)
+            except MissingEntry:
+                found.append(Graded(student, None, True, said))
+            else:
+                found.append(Graded(student, row.score, bool(row.needs_manual_grade), said, row.max_score))
+    return found

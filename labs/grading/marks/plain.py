@@ -1,16 +1,18 @@
 """Collected submissions → marks in nbgrader's gradebook, by nbgrader itself: one kernel a student, one student after another."""
 
+import dataclasses
 import shutil
 
 import nbformat
 import tqdm
 
+from labs.grading.course import chosen
 from labs.grading.inbox.rebuild import normalise
 from labs.grading.inbox.submission import PROBLEM
-from labs.grading.marks.gradebook import Graded, marks_of
+from labs.grading.marks.gradebook import graded
 
 
-def grade(course, lab, students=None, force=False, progress=True):
+def grade_class(course, lab, students=None, force=False, progress=True):
     """Grade everybody (or ``students``); who has been graded is left alone unless ``force``.
 
     Returns
@@ -18,19 +20,15 @@ def grade(course, lab, students=None, force=False, progress=True):
     list of Graded
     """
     released = course.released(lab)
-    everyone = course.students(lab)
-    unknown = sorted(set(students or ()) - set(everyone))
-    if unknown:
-        raise ValueError(f"students: expected students who handed in {lab}, got {', '.join(unknown)}")
-    todo = [s for s in (students or everyone) if force or not course.folder("autograded", lab, s).exists()]
+    todo = [s for s in chosen(course, lab, students) if force or not course.folder("autograded", lab, s).exists()]
     done = []
     with course.nbgrader(submitted="work/clean") as api:
         for student in tqdm.tqdm(todo, desc=lab, unit="submission", disable=not progress):
-            done.append(_one(course, api, lab, student, released))
+            done.append(_student(course, api, lab, student, released))
     return done
 
 
-def _one(course, api, lab, student, released):
+def _student(course, api, lab, student, released):
     original = course.folder("submitted", lab, student)
     problem = original / PROBLEM
     nb, notes = normalise(released, original / f"{lab}.ipynb", problem.read_text(encoding="utf-8") if problem.exists() else "")
@@ -41,8 +39,8 @@ def _one(course, api, lab, student, released):
         nb, _ = normalise(released, original / "nothing was handed in")
         nb.cells[0].source = "**This notebook stopped the grader.** A person will look at it."
         result = _autograde(course, api, lab, student, nb)
-    score, most, person = marks_of(course, lab, student)
-    return Graded(student, score if result["success"] else None, person or not result["success"], notes, most)
+    [done] = graded(course, lab, {student: notes})
+    return done if result["success"] else dataclasses.replace(done, score=None, needs_person=True)
 
 
 def _autograde(course, api, lab, student, nb):

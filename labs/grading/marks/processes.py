@@ -8,23 +8,23 @@ import multiprocessing
 import os
 import threading
 import warnings
-from unittest import mock
 
 import nbformat
 
+from labs.grading.course import environment
 from labs.grading.inbox.submission import Unreadable, as_nothing, cells_in
 from labs.grading.locked.session import Gone
 from labs.grading.locked.warm import Zygote
 from labs.grading.locked.zygote import COLLECT, ONE_THREAD
-from labs.grading.marks import trusted
+from labs.grading.marks import marker
 
 TRIES = 3  # with a submission whose warm process is killed
 _here = {}  # of a worker: the lab, the key, the door of the warm process
 
 
 def start(full, released, key, options, door=None):
-    """In a new worker: take the lab (JSON of the notebooks, the course's key, options of ``trusted.grade``) and the ``door`` of a warm
-    process; without one it warms its own."""
+    """In a new worker: take the lab (JSON of the notebooks, the course's key, options of
+    ``marker.mark_submission``) and the ``door`` of a warm process; without one it warms its own."""
     warnings.simplefilter("ignore")
     stop()
     _here.update(full=nbformat.from_dict(json.loads(full)), released=nbformat.from_dict(json.loads(released)), key=key, options=options)
@@ -65,8 +65,8 @@ def ready():
     return True
 
 
-def grade_one(student, raw, notes):
-    """In a worker: one submission, as bytes or None, → plain data (see :func:`labs.grading.marks.trusted.grade`).
+def mark_one(student, raw, notes):
+    """In a worker: one submission, as bytes or None, → plain data (see :func:`labs.grading.marks.marker.mark_submission`).
 
     Raises
     ------
@@ -80,10 +80,11 @@ def grade_one(student, raw, notes):
         except Unreadable as reason:
             notes = [*notes, as_nothing(reason)]
     w = _here
-    with w["lock"]:  # a Dask worker may have several threads; the numbers of a test hang on the process's environment
+    with w["lock"]:  # a Dask worker may have several threads; what a test prints is caught for the whole process
         for _ in range(TRIES):
             try:
-                result = trusted.grade(w["full"], w["released"], cells, notes, w["door"], key=w["key"], student=student, **w["options"])
+                who = {"key": w["key"], "student": student}
+                result = marker.mark_submission(w["full"], w["released"], cells, notes, w["door"], **who, **w["options"])
                 if not result["stopped"] or w["door"].answers():
                     return result
             except (OSError, Gone):
@@ -100,8 +101,8 @@ def pool(setting, count):
     They are forked from one process that has imported what hidden tests use, and share one warm process for students' code.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["labs.grading.marks.workers", "torch", "IPython.core.inputtransformer2"])
-    with mock.patch.dict(os.environ, ONE_THREAD):
+    context.set_forkserver_preload(["labs.grading.marks.processes", "torch", "IPython.core.inputtransformer2"])
+    with environment(**ONE_THREAD):
         zygote = Zygote()
         try:
             with concurrent.futures.ProcessPoolExecutor(count, context, start_of_pool, (*setting, zygote.door)) as executor:
@@ -129,14 +130,14 @@ def cluster(setting, address):
         name = "rnn-grading"
 
         def setup(self, worker):
-            from labs.grading.marks import workers
+            from labs.grading.marks import processes
 
-            workers.start(*setting)
+            processes.start(*setting)
 
         def teardown(self, worker):
-            from labs.grading.marks import workers
+            from labs.grading.marks import processes
 
-            workers.stop()
+            processes.stop()
 
     with Client(address, timeout="30s", set_as_default=False) as client:
         client.register_plugin(Warm())

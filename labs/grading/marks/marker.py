@@ -2,16 +2,15 @@
 
 The student's process gets the notebook without its hidden tests, and then the arguments of each call; here a function of the
 student's is a :class:`Proxy`, and what it returns is plain data. So there is nothing to read, to patch or to forge. The result of
-:func:`grade` is plain data too: it can come from another process, or another machine.
+:func:`mark_submission` is plain data too: it can come from another process, or another machine.
 """
 
 import json
-import os
 import time
-from unittest import mock
 
 import nbformat
 
+from labs.grading.check import numbers_of
 from labs.grading.inbox import safe
 from labs.grading.inbox.rebuild import about, rebuild
 from labs.grading.locked.session import Gone, Session
@@ -23,7 +22,7 @@ from labs.grading.text.source import functions
 VERSION = "2"  # of what a result means: a change grades everybody again
 
 
-def grade(full, released, cells, notes, door, *, key, student, seconds=20.0, total=120.0, limits=None, allow_missing=()):
+def mark_submission(full, released, cells, notes, door, *, key, student, seconds=20.0, total=120.0, limits=None, allow_missing=()):
     """Run and mark one submission.
 
     Parameters
@@ -55,7 +54,7 @@ def grade(full, released, cells, notes, door, *, key, student, seconds=20.0, tot
     attempt = Attempt(lambda left: Session(door, seconds=seconds, total=left, limits=limits, allow_missing=allow_missing), total)
     space = {name: Proxy(attempt, name, texts) for name in functions(full)}
     try:
-        with mock.patch.dict(os.environ, GRADING_KEY=key, GRADING_STUDENT=student):
+        with numbers_of(key, student):
             for cell in nb.cells:
                 meta = source.meta(cell)
                 if cell.cell_type != "code":
@@ -63,7 +62,7 @@ def grade(full, released, cells, notes, door, *, key, student, seconds=20.0, tot
                     continue
                 if not meta or meta.get("solution"):
                     texts.append(cell.source)
-                cell.outputs, cell.execution_count = _run(attempt, cell.source, meta.get("grade_id"))
+                cell.outputs, cell.execution_count = _run_cell(attempt, cell.source, meta.get("grade_id"))
                 if meta.get("grade") and not meta.get("solution"):
                     cell.source = ours[meta["grade_id"]]
                     _mark(cell, meta, space, marks, notes)
@@ -83,7 +82,7 @@ def grade(full, released, cells, notes, door, *, key, student, seconds=20.0, tot
     }
 
 
-def _run(attempt, text, name):
+def _run_cell(attempt, text, name):
     """Outputs and number of a cell that ran in the student's process."""
     if not text.strip():
         return [], None
