@@ -48,6 +48,7 @@ def f(x, y=1):
         raise ValueError(
             f"x: expected more than one, got {x}"
         )
+    note = f"é {x}"
     return "#é" + x  # (B, T)
 '''
 
@@ -67,12 +68,12 @@ def test_an_edit_that_computes_the_same_leaves_the_text(edit):
     assert joined(bare(FUNCTION.replace(*edit))) == joined(bare(FUNCTION))
 
 
-@pytest.mark.parametrize("edit", [('"#é"', '"#e"'), ("y=1", "y=2"), ("x > 0", "x > 1"), ("more than", "at least")])
+@pytest.mark.parametrize("edit", [('"#é"', '"#e"'), ("y=1", "y=2"), ("x > 0", "x > 1"), ("more than", "at least"), ("é {x}", "e {x}")])
 def test_an_edit_that_computes_something_else_changes_the_text(edit):
     assert joined(bare(FUNCTION.replace(*edit))) != joined(bare(FUNCTION))
 
 
-@pytest.mark.parametrize("edit", [("x > 0", "x > 1"), ("more than", "at least")])
+@pytest.mark.parametrize("edit", [("x > 0", "x > 1"), ("more than", "at least"), ("é {x}", "e {x}")])
 def test_checks_can_be_left_out(edit):
     assert joined(bare(FUNCTION.replace(*edit), keep_checks=False)) == joined(bare(FUNCTION, keep_checks=False))
     assert joined(bare(FUNCTION.replace("ValueError", "TypeError"), keep_checks=False)) != joined(bare(FUNCTION, keep_checks=False))

@@ -154,7 +154,7 @@ def test_one_file_of_two_is_not_enough(no_files, monkeypatch, tmp_path):
     (tmp_path / here).write_bytes(content)
     found = data.polarity()
     assert found.synthetic and found.missing == (gone,)
-    assert f"in place of {here} and {gone}. {gone} is missing: " in found.note
+    assert f"synthetic data, because {gone} is missing: " in found.note and here not in found.note
     (tmp_path / gone).write_bytes(content)
     found = data.polarity()
     assert found.origin == "folder" and found.items == ["one sentence", "and another"] * 2

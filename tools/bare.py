@@ -20,7 +20,8 @@ def bare(source, *, keep_checks=True):
     source : str
         Python code.
     keep_checks : bool
-        False also cuts what can stop a run but not change its numbers: ``assert`` statements and the arguments of a raised exception.
+        False also cuts what cannot change a number: ``assert`` statements, the arguments of a raised exception, and assignments to
+        ``note``, the sentence of a page about its data.
 
     Returns
     -------
@@ -63,10 +64,14 @@ def _cuts(source, lines, keep_checks):
                 yield (row, spaced.start(2)), (row, spaced.end(2))
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.returns is not None:
             yield _arrow(lines, node.returns), _end(node.returns)
-        elif not keep_checks and isinstance(node, ast.Assert):
+        elif not keep_checks and (isinstance(node, ast.Assert) or _is_note(node)):
             yield _start(node), _end(node)
         elif not keep_checks and isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
             yield _end(node.exc.func), _end(node.exc)
+
+
+def _is_note(node):
+    return isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["note"]
 
 
 def _docstrings(tree):

@@ -152,8 +152,7 @@ def load(files, parse, generate, offline=None):
     keywords, fact = generate()
     is_or_are, reasons = "is" if len(missing) == 1 else "are", "; ".join(dict.fromkeys(missing.values()))
     note = (
-        f"This page ran on synthetic data in place of {' and '.join(files)}. "
-        f"{' and '.join(missing)} {is_or_are} missing: {reasons}. "
+        f"This page ran on synthetic data, because {' and '.join(missing)} {is_or_are} missing: {reasons}. "
         f"What this page says about the real data need not hold for the synthetic data. {fact}"
     )
     return known | {"origin": "synthetic", "missing": tuple(missing), "note": note} | keywords
