@@ -9,6 +9,7 @@ import warnings
 
 from labs.grading.course import Course, RoadError, for_nbgrader
 from labs.grading.files import LABS, NO_ROOM, sentence
+from labs.grading.inbox import platforms
 from labs.grading.locked.sandbox import LAYERS, Unsafe
 from labs.grading.text import source
 
@@ -16,23 +17,34 @@ FULL = ("No space left on device", "Disk quota exceeded", "disk is full")  # in 
 
 
 def parser():
-    """The command line."""
+    """The command line: each verb brings the function that does it."""
     top = argparse.ArgumentParser(prog="python -m labs.grading", description="Build, release, collect and grade the course's labs.")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
 
-    def verb(name, text):
+    def verb(name, text, run):
         p = verbs.add_parser(name, help=text, description=text)
-        p.add_argument("--lab", default="2" if len(source.names()) == 1 else None, help="which lab: lab02_rnn, lab02 or 2")
+        p.set_defaults(run=run)
+        return p
+
+    def lab_verb(name, text, run, lab=None):
+        p = verb(name, text, run)
+        p.add_argument("--lab", default=lab, help="which lab: lab02_rnn, lab02 or 2" + (f" (default: {lab})" if lab else ""))
         p.add_argument("--course", type=pathlib.Path, default=LABS, help="folder with the course's data (default: labs)")
         return p
 
-    verb("build", "write the full notebook (solutions, hidden tests) in source/")
-    p = verb("release", "write the students' notebook in release/")
+    def file_verb(name, text, run, lab=None):
+        p = lab_verb(name, text, run, lab)
+        p.add_argument("--to", type=pathlib.Path, help="write to this file instead")
+        return p
+
+    lab_verb("build", "write the full notebook (solutions, hidden tests) in source/", _build)
+    p = lab_verb("release", "write the students' notebook in release/", _release)
     p.add_argument("--due", help="due date, such as '2027-01-15 23:59 Europe/Berlin' (UTC if you give no time zone)")
-    p = verb("collect", "import downloaded submissions into submitted/")
-    p.add_argument("--from", dest="folder", type=pathlib.Path, help="folder, or Canvas or Moodle zip (default: downloaded/LAB/archive)")
+    p = lab_verb("collect", "import downloaded submissions into submitted/", _collect)
+    where = f"folder, or zip from {platforms.titles()} (default: downloaded/LAB/archive)"
+    p.add_argument("--from", dest="folder", type=pathlib.Path, help=where)
     p.add_argument("--force", action="store_true", help="replace submissions that were collected before")
-    p = verb("grade", "grade the submissions in submitted/ and record the marks in the gradebook")
+    p = lab_verb("grade", "grade the submissions in submitted/ and record the marks in the gradebook", _grade)
     p.add_argument("--student", action="append", help="grade only this student (may be repeated)")
     p.add_argument("--force", action="store_true", help="also grade students who have been graded already")
     p.add_argument("--quiet", action="store_true", help="show no progress bar")
@@ -41,21 +53,26 @@ def parser():
     p.add_argument("--engine", choices=("locked", "nbgrader"), default="locked", help="sandboxed processes (default), or plain nbgrader")
     missing = "grade even if this layer of the sandbox is missing (may be repeated)"
     p.add_argument("--allow-missing", action="append", default=[], choices=LAYERS, help=missing)
-    p = verb("solutions", "run the model answers and write them as a page for teachers in work/solutions/")
-    p.add_argument("--to", type=pathlib.Path, help="write to this file instead")
-    verb("feedback", "write a page for each student in feedback/")
-    p = verb("export", "write the grades as CSV in exports/")
-    p.add_argument("--to", type=pathlib.Path, help="write to this file instead")
-    p.add_argument("--canvas", type=pathlib.Path, metavar="TABLE", help="fill the marks into this gradebook, exported from Canvas")
-    p.add_argument("--moodle", type=pathlib.Path, metavar="TABLE", help="fill the marks into this grading worksheet from Moodle")
-    p.add_argument("--column", help="for Canvas: title of the assignment's column (default: the one that contains the lab's name)")
-    p = verb("report", "write a report on the grading so far in reports/")
-    p.add_argument("--to", type=pathlib.Path, help="write to this file instead")
-    p = verb("similar", "write a page of similar submissions in reports/")
-    p.add_argument("--to", type=pathlib.Path, help="write to this file instead")
+    file_verb("solutions", "run the model answers and write them as a page for teachers in work/solutions/", _solutions)
+    lab_verb("feedback", "write a page for each student in feedback/", _feedback)
+    p = file_verb("export", "write the grades as CSV in exports/", _export)
+    filled = f"fill the marks into FILE, the table of grades from this platform: {', '.join(platforms.PLATFORMS)}"
+    p.add_argument("--table", nargs=2, metavar=("PLATFORM", "FILE"), help=filled)
+    p.add_argument("--column", help="with --table: title of the column to fill (default: the platform's, or the one with the lab's name)")
+    file_verb("report", "write a report on the grading so far in reports/", _report)
+    p = file_verb("similar", "write a page of similar submissions in reports/", _similar)
     p.add_argument("--threshold", type=float, default=0.8, help="show pairs that share at least this fraction of their code (default: 0.8)")
-    p = verb("open", "open the released lab in JupyterLab, as students see it")
+    file_verb("leaderboard", "write the leaderboard of a contest as CSV in exports/", _leaderboard, lab="7")
+    p = lab_verb("open", "open the released lab in JupyterLab, as students see it", _open)
     p.add_argument("--no-browser", action="store_true", help="start the server without opening a browser")
+    p = verb("slurm", "start workers for `grade --cluster` from a SLURM queue; they stay until Ctrl-C", _slurm)
+    p.add_argument("--jobs", type=int, default=1, help="number of jobs (default: 1)")
+    p.add_argument("--cores", type=int, default=8, help="per job (default: 8)")
+    p.add_argument("--memory", default="32GB", help="per job (default: 32GB)")
+    p.add_argument("--time", default="01:00:00", help="per job (default: 01:00:00)")
+    p.add_argument("--option", action="append", default=[], help="sbatch option, such as --option=--partition=short (may be repeated)")
+    p.add_argument("--host", help="address at which the nodes reach this machine, if it has several")
+    p.add_argument("--script", action="store_true", help="print the job script and submit nothing")
     return top
 
 
@@ -64,12 +81,7 @@ def main(words=None):
     o = parser().parse_args(words)
     warnings.simplefilter("ignore")  # of other people's libraries
     try:
-        if o.lab is None:
-            raise ValueError(f"--lab: expected one of {', '.join(source.names())}, got nothing. With make, add N=1 for lab 1")
-        lab = source.find(o.lab)
-        if o.verb != "open":
-            for_nbgrader(o.course)
-        return _run(o, Course(o.course), lab)
+        return (o.run(*_place(o), o) if "lab" in o else o.run(o)) or 0
     except Unsafe as problem:
         print(f"Nothing was graded: this machine cannot sandbox students' code. Missing layer: {problem}", file=sys.stderr)
         print("Use another machine, or grade without this layer: --allow-missing LAYER.", file=sys.stderr)
@@ -77,7 +89,7 @@ def main(words=None):
         return 1
     except Exception as problem:
         if getattr(problem, "errno", None) in NO_ROOM or any(words in str(problem) for words in FULL):
-            where = getattr(problem, "filename", None) or o.course
+            where = getattr(problem, "filename", None) or getattr(o, "course", ".")
             print(f"{where}: the disk is full. Nothing is half done: make room and run the same command again.", file=sys.stderr)
         elif isinstance(problem, (RoadError, OSError, ValueError)):
             print(sentence(problem), file=sys.stderr)
@@ -86,62 +98,54 @@ def main(words=None):
         return 1
 
 
-def _run(o, course, lab):
-    if o.verb == "build":
-        from labs.grading.text.release import build
-
-        print(build(course, lab))
-    elif o.verb == "release":
-        from labs.grading.text.release import release
-
-        print(release(course, lab, o.due))
-    elif o.verb == "solutions":
-        from labs.grading.text.solutions import solutions
-
-        print(solutions(course, lab, o.to))
-    elif o.verb == "collect":
-        from labs.grading.inbox.collect import KEPT, collect
-
-        done = collect(course, lab, o.folder, o.force)
-        for c in done:
-            if c.problem != KEPT:
-                print(f"{c.student or '-'}: {c.origin}" + (f": {c.problem}" if c.problem else ""))
-        print(f"Files: {len(done)}, {KEPT}: {sum(c.problem == KEPT for c in done)}.\nNext: {_command('grade', course, lab)}")
-    elif o.verb == "grade":
-        _tell(course, lab, _grade(o, course, lab))
-    elif o.verb == "feedback":
-        from labs.grading.desk.feedback import feedback
-
-        print(f"Pages: {len(feedback(course, lab))}, in {course.root / 'feedback'}")
-    elif o.verb == "export":
-        _export(o, course, lab)
-    elif o.verb == "report":
-        from labs.grading.desk.report import report
-
-        print(report(course, lab, o.to))
-    elif o.verb == "similar":
-        from labs.grading.desk.similarity import similarity
-
-        page, pairs = similarity(course, lab, o.threshold, o.to)
-        for share, one, other in pairs:
-            print(f"{share:4.0%}  {one}  {other}")
-        print(f"{len(pairs)} pairs: {page}\nSimilar code is a reason to look, not proof.")
-    elif o.verb == "open":
-        from labs.grading.text.workspace import open_lab
-
-        return open_lab(course, lab, not o.no_browser)
-    return 0
+def _place(o):
+    """The course and the name of the lab that the command line asks for."""
+    if o.lab is None:
+        raise ValueError(f"--lab: expected one of {', '.join(source.names())}, got nothing. With make, add N=1 for lab 1")
+    lab = source.find(o.lab)
+    if o.run is not _open:
+        for_nbgrader(o.course)
+    return Course(o.course), lab
 
 
-def _grade(o, course, lab):
+def _build(course, lab, o):
+    from labs.grading.text.release import build
+
+    print(build(course, lab))
+
+
+def _release(course, lab, o):
+    from labs.grading.text.release import release
+
+    print(release(course, lab, o.due))
+
+
+def _solutions(course, lab, o):
+    from labs.grading.text.solutions import solutions
+
+    print(solutions(course, lab, o.to))
+
+
+def _collect(course, lab, o):
+    from labs.grading.inbox.collect import KEPT, collect
+
+    done = collect(course, lab, o.folder, o.force)
+    for c in done:
+        if c.problem != KEPT:
+            print(f"{c.student or '-'}: {c.origin}" + (f": {c.problem}" if c.problem else ""))
+    print(f"Files: {len(done)}, {KEPT}: {sum(c.problem == KEPT for c in done)}.\nNext: {_command('grade', course, lab)}")
+
+
+def _grade(course, lab, o):
     if o.engine == "nbgrader":
         from labs.grading.marks.plain import grade_class
 
-        return grade_class(course, lab, o.student, o.force, progress=not o.quiet)
-    from labs.grading.marks.engine import grade_class
+        options = {}
+    else:
+        from labs.grading.marks.engine import grade_class
 
-    options = {"workers": o.workers, "allow_missing": o.allow_missing, "cluster": o.cluster}
-    return grade_class(course, lab, o.student, o.force, progress=not o.quiet, **options)
+        options = {"workers": o.workers, "allow_missing": o.allow_missing, "cluster": o.cluster}
+    _tell(course, lab, grade_class(course, lab, o.student, o.force, progress=not o.quiet, **options))
 
 
 def _tell(course, lab, graded):
@@ -172,18 +176,56 @@ def _command(verb, course, lab):
     return f"{shlex.quote(sys.executable)} -m labs.grading {verb} --lab {number}{where}"
 
 
-def _export(o, course, lab):
+def _feedback(course, lab, o):
+    from labs.grading.desk.feedback import feedback
+
+    print(f"Pages: {len(feedback(course, lab))}, in {course.root / 'feedback'}")
+
+
+def _export(course, lab, o):
     from labs.grading.desk.export import export, export_to
 
-    if not (o.canvas or o.moodle):
+    if not o.table:
         print(export(course, lab, o.to))
         return
-    platform = "canvas" if o.canvas else "moodle"
-    path, missing, waiting = export_to(course, lab, platform, o.canvas or o.moodle, o.to, o.column)
+    path, missing, waiting = export_to(course, lab, *o.table, o.to, o.column)
     print(path)
     for what, students in (("Not in the table", missing), ("Not final, needs manual grading", waiting)):
         if students:
             print(f"{what}: {', '.join(students)}")
+
+
+def _report(course, lab, o):
+    from labs.grading.desk.report import report
+
+    print(report(course, lab, o.to))
+
+
+def _similar(course, lab, o):
+    from labs.grading.desk.similarity import similarity
+
+    page, pairs = similarity(course, lab, o.threshold, o.to)
+    for share, one, other in pairs:
+        print(f"{share:4.0%}  {one}  {other}")
+    print(f"{len(pairs)} pairs: {page}\nSimilar code is a reason to look, not proof.")
+
+
+def _leaderboard(course, lab, o):
+    from labs.grading.desk.leaderboard import leaderboard
+
+    print(leaderboard(course, lab, o.to))
+
+
+def _open(course, lab, o):
+    from labs.grading.text.workspace import open_lab
+
+    return open_lab(course, lab, not o.no_browser)
+
+
+def _slurm(o):
+    from labs.grading.marks.slurm import slurm
+
+    slurm(o.jobs, o.cores, o.memory, o.time, o.option, o.host, o.script)
 
 
 if __name__ == "__main__":

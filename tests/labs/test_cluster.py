@@ -13,11 +13,12 @@ import pytest
 import yaml
 from distributed.cli import dask_scheduler, dask_worker
 
+from labs.grading.__main__ import main
 from labs.grading.course import Course
 from labs.grading.desk.export import export
 from labs.grading.files import LABS
 from labs.grading.locked.sandbox import Unsafe
-from labs.grading.marks import engine, slurm
+from labs.grading.marks import engine
 from labs.grading.text import source
 from labs.grading.text.release import release
 
@@ -99,10 +100,9 @@ def test_a_cluster_gives_the_same_grades_even_if_a_worker_is_killed(tmp_path, sc
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_slurm_job_starts_workers_of_this_checkout_with_one_thread_each(capsys, monkeypatch):
+def test_a_slurm_job_starts_workers_of_this_checkout_with_one_thread_each(capsys):
     words = "--script --cores 3 --memory 18GB --option=--partition=short --host 127.0.0.1"
-    monkeypatch.setattr(sys, "argv", ["slurm", *words.split()])
-    slurm.main()
+    assert main(["slurm", *words.split()]) == 0
     script = capsys.readouterr().out
     for line in ("#SBATCH --cpus-per-task=3", "#SBATCH --partition=short", f"cd '{ROOT}'", f"export PYTHONPATH='{ROOT}'"):
         assert line in script.splitlines()

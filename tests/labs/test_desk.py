@@ -3,6 +3,7 @@
 import csv
 import datetime
 import json
+import re
 import zipfile
 
 import nbformat
@@ -205,7 +206,7 @@ def test_the_tables_of_canvas_and_moodle_are_filled_by_number(course, tmp_path):
     assert [row[-1] for row in rows_of(path)[1:]] == ["100", "78", "78", ""], "by login, on a scale of 100"
     assert missing == ["ada-1", "dot-4"]
     (tmp_path / "canvas.csv").write_text(CANVAS_TABLE.replace(",1,", ",71,").replace(",2,", ",72,"), encoding="utf-8")
-    with pytest.raises(ValueError, match=r"expected students of lab02_rnn by number or SIS login, got none of ada-1"):
+    with pytest.raises(ValueError, match=r"expected students of lab02_rnn by ID, SIS Login ID, SIS User ID, got none of ada-1"):
         export_to(course, LAB, "canvas", tmp_path / "canvas.csv")
     (tmp_path / "moodle.csv").write_text(MOODLE_TABLE, encoding="utf-8")
     path, missing, _ = export_to(course, LAB, "moodle", tmp_path / "moodle.csv")
@@ -217,6 +218,29 @@ def test_the_tables_of_canvas_and_moodle_are_filled_by_number(course, tmp_path):
     (tmp_path / "twice.csv").write_text("ID,lab02_rnn (1),lab02_rnn again\n", encoding="utf-8")
     with pytest.raises(ValueError, match="expected one column with lab02_rnn in its title, got 2"):
         export_to(course, LAB, "canvas", tmp_path / "twice.csv")
+
+
+def test_a_platform_is_one_entry(course, tmp_path, monkeypatch, capsys):
+    member = re.compile(r"(?P<number>\d+)_(?P<name>[^/]+)/(?P<file>[^/]+)")
+    toy = platforms.Platform(title="Toy", member=member, number="No", maximum="Most")
+    monkeypatch.setitem(platforms.PLATFORMS, "toy", toy)
+    archive = write_zip(tmp_path / "all.zip", {"4711_Zoë Doe/lab02_rnn.ipynb": "hers", "4712_Roe/notes.txt": "x"})
+    assert main(["collect", "--lab", "2", "--course", str(tmp_path / "new"), "--from", str(archive)]) == 0
+    said = capsys.readouterr().out
+    assert "zoedoe-4711: zoedoe-4711.ipynb\n" in said
+    assert "4712_Roe/notes.txt: skipped: not a file name that Canvas or Moodle or Toy gives" in said
+    (tmp_path / "toy.csv").write_text("No,lab02_rnn,Most\n1,,100\n2,,\n9,,100\n", encoding="utf-8")
+    to, here = ["--to", str(tmp_path / "filled.csv")], ["--lab", "2", "--course", str(course.root)]
+    assert main(["export", *here, *to, "--table", "toy", str(tmp_path / "toy.csv")]) == 0
+    assert rows_of(tmp_path / "filled.csv")[1:] == [["1", "88", "100"], ["2", "39", ""], ["9", "", "100"]]
+    assert main(["export", *here, "--table", "blackboard", str(tmp_path / "toy.csv")]) == 1
+    assert "platform: expected one of canvas, moodle, toy, got 'blackboard'" in capsys.readouterr().err
+
+
+def test_every_platform_has_its_line_in_the_readme():
+    text = (LABS / "README.md").read_text(encoding="utf-8")
+    for name, platform in platforms.PLATFORMS.items():
+        assert f"| {platform.title} | " in text and f"`--table {name} FILE`" in text
 
 
 LONG = """
@@ -260,7 +284,7 @@ def test_the_command_line_of_the_desk(course, capsys, tmp_path):
 
     assert said("report").strip().endswith(f"{LAB}.html")
     (tmp_path / "canvas.csv").write_text(CANVAS_TABLE, encoding="utf-8")
-    text = said("export", "--canvas", str(tmp_path / "canvas.csv"))
+    text = said("export", "--table", "canvas", str(tmp_path / "canvas.csv"))
     assert "Not in the table: cy-3, dot-4" in text and "Not final, needs manual grading: ada-1, bob-2, cy-3, dot-4" in text
     assert "expected a date such as" in said("release", "--due", "the day after", status=1)
 

@@ -13,6 +13,7 @@ from lab_laws import *  # noqa: F403  (the tests; they read the four names below
 from lab_laws import answers
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+from labs.grading.__main__ import main
 from labs.grading.desk import leaderboard
 from labs.grading.marks import trial
 from labs.grading.text import source
@@ -484,19 +485,19 @@ def test_the_leaderboard_in_a_read_only_folder_says_so_in_a_line(tmp_path, capsy
         raise OSError(errno.EROFS, "Read-only file system", str(tmp_path / "exports"))
 
     monkeypatch.setattr(leaderboard, "results", refuse)
-    assert leaderboard.main(["--course", str(tmp_path)]) == 1
+    assert main(["leaderboard", "--course", str(tmp_path)]) == 1
     said = capsys.readouterr().err
     assert said == f"{tmp_path / 'exports'} cannot be written (Read-only file system). A folder of your own: --course DIR\n"
 
 
 def test_the_leaderboard_lists_who_kept_to_the_rules(tmp_path, capsys):
-    assert leaderboard.main(["--course", str(tmp_path)]) == 1 and "lab07_applications: no graded submissions" in capsys.readouterr().err
+    assert main(["leaderboard", "--course", str(tmp_path)]) == 1 and "lab07_applications: no graded submissions" in capsys.readouterr().err
     graded(tmp_path, "ada", LINE.format(0.61, 15000, ""))
     graded(tmp_path, "bob", LINE.format(0.55, 19000, ""))
     graded(tmp_path, "cleo", LINE.format(0.51, 90000, ", out of competition"))
     graded(tmp_path, "dan", LINE.format(0.01, 10, "") + "no result for the leaderboard\n")
     graded(tmp_path, "eve", LINE.format(0.61, 9000, ""))
-    assert leaderboard.main(["--course", str(tmp_path)]) == 0
+    assert main(["leaderboard", "--course", str(tmp_path)]) == 0
     with open(tmp_path / "exports" / f"{LAB}_leaderboard.csv", newline="", encoding="utf-8") as file:
         rows = [(r["place"], r["student"], r["bits_per_character"], r["numbers"]) for r in csv.DictReader(file)]
     assert rows == [("1", "bob", "0.55", "19000"), ("2", "eve", "0.61", "9000"), ("2", "ada", "0.61", "15000")]

@@ -7,6 +7,7 @@ import tempfile
 
 from labs.grading.desk.feedback import notes_of
 from labs.grading.files import write_whole
+from labs.grading.inbox import platforms
 
 
 def export(course, lab=None, to=None):
@@ -29,12 +30,14 @@ def export(course, lab=None, to=None):
         name, student = row[place["assignment"]], row[place["student_id"]]
         notes = ["needs manual grading; those points count 0 until then"] if (name, student) in waiting else []
         row.append("; ".join([*notes, *notes_of(course, name, student)]))
-    _write(to, [[*head, "note"], *rows])
+    _write_table(to, [[*head, "note"], *rows])
     return to
 
 
 def export_to(course, lab, platform, table, to=None, column=None):
     """Write the platform's own ``table`` of grades with the marks of a lab in it (see :func:`labs.grading.inbox.platforms.fill`).
+
+    ``platform`` is one of `labs.grading.inbox.platforms.PLATFORMS` by name.
 
     Returns
     -------
@@ -44,20 +47,19 @@ def export_to(course, lab, platform, table, to=None, column=None):
     waiting : list of str
         Students whose marks are not final, because they need manual grading.
     """
-    from labs.grading.inbox.platforms import fill
-
+    known = platforms.find(platform)
     to = pathlib.Path(to) if to else course.root / "exports" / f"{lab}-{platform}.csv"
     to.parent.mkdir(parents=True, exist_ok=True)
     with course.book() as book:
         submissions = book.assignment_submissions(lab)
         marks = {r.student.id: (max(0.0, r.score - (r.late_submission_penalty or 0.0)), r.max_score) for r in submissions}
         waiting = sorted(r.student.id for r in submissions if r.needs_manual_grade)
-    rows, missing = fill(platform, table, marks, lab, column)
-    _write(to, rows)
+    rows, missing = platforms.fill(known, table, marks, lab, column)
+    _write_table(to, rows)
     return to, missing, waiting
 
 
-def _write(path, rows):
+def _write_table(path, rows):
     table = io.StringIO(newline="")
     csv.writer(table).writerows(rows)
     write_whole(path, table.getvalue().encode())

@@ -1,27 +1,37 @@
-"""``python -m labs.grading.desk.leaderboard --lab 7``: models ranked by bits per character, as CSV.
+"""The leaderboard of a contest: models ranked by bits per character, as CSV.
 
 Reads what the hidden test of the contest said of each graded submission (``autograded/STUDENT/LAB/LAB.ipynb``). The locked engine
 writes that text itself, so nothing that a student prints gets in; under a bare ``nbgrader autograde`` it is the student's kernel that
 prints, and a line is worth as much as that.
 """
 
-import argparse
 import csv
 import io
 import pathlib
 import re
-import sys
 
 import nbformat
 
-from labs.grading.course import Course, for_nbgrader
-from labs.grading.files import LABS, sentence, write_whole
+from labs.grading.files import write_whole
 from labs.grading.text import source
 
 COLUMNS = ("place", "student", "bits_per_character", "numbers", "seconds", "best_possible")
 _LINE = re.compile(
     r"bits per character on the hidden text: ([\d.]+) \((\d+) numbers, ([\d.]+) s(, out of competition)?; the best possible: ([\d.]+)\)"
 )
+
+
+def leaderboard(course, lab, to=None):
+    """Write the ranking of a lab's models, by default as ``exports/LAB_leaderboard.csv`` in the course; returns the file."""
+    rows = results(course, lab)
+    path = pathlib.Path(to) if to else course.root / "exports" / f"{lab}_leaderboard.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table = io.StringIO(newline="")
+    writer = csv.DictWriter(table, COLUMNS)
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(path, table.getvalue().encode())
+    return path
 
 
 def results(course, lab):
@@ -53,31 +63,3 @@ def _said(nb):
         if match:
             return match
     return None
-
-
-def main(words=None):
-    """Write the CSV; returns the exit status."""
-    p = argparse.ArgumentParser(prog="python -m labs.grading.desk.leaderboard", description="Write the leaderboard of a contest as CSV.")
-    p.add_argument("--lab", default="7", help="which lab: lab07_applications, lab07 or 7")
-    p.add_argument("--course", type=pathlib.Path, default=LABS, help="folder with the course's data (default: labs)")
-    p.add_argument("--to", type=pathlib.Path, help="write to this file instead (default: exports/LAB_leaderboard.csv)")
-    o = p.parse_args(words)
-    try:
-        lab, course = source.find(o.lab), Course(for_nbgrader(o.course))
-        rows = results(course, lab)
-        path = o.to or course.root / "exports" / f"{lab}_leaderboard.csv"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        table = io.StringIO(newline="")
-        writer = csv.DictWriter(table, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
-        write_whole(path, table.getvalue().encode())
-    except (OSError, ValueError) as problem:
-        print(sentence(problem), file=sys.stderr)
-        return 1
-    print(path)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -10,6 +10,7 @@ import stat
 import tempfile
 import zipfile
 
+from labs.grading.inbox.platforms import unpack
 from labs.grading.inbox.submission import PROBLEM
 from labs.grading.inbox.zips import BAD_ZIP, MAX_FILE, shown
 
@@ -47,8 +48,6 @@ def collect(course, lab, folder=None, force=False):
     """
     folder = pathlib.Path(folder) if folder else course.root / "downloaded" / lab / "archive"
     if folder.is_file():
-        from labs.grading.inbox.platforms import unpack
-
         with tempfile.TemporaryDirectory() as unpacked:
             notes = unpack(folder, lab, unpacked)
             return _collect(course, lab, pathlib.Path(unpacked), force, notes)

@@ -1,8 +1,9 @@
-"""What a learning platform gives and takes: its zip of all submissions, and its table of grades. Canvas and Moodle."""
+"""What a learning platform gives and takes: its zip of all submissions, and its table of grades. `PLATFORMS` has one entry for each."""
 
 import collections
 import contextlib
 import csv
+import dataclasses
 import datetime
 import os
 import pathlib
@@ -14,10 +15,77 @@ from labs.grading.files import NO_ROOM
 from labs.grading.inbox.zips import BAD_ZIP, MAX_FILE
 
 MAX_MEMBERS, MAX_TOTAL = 20_000, 8 << 30
-# Canvas: doejane_LATE_1234_56789_lab02_rnn-1.ipynb        Moodle: Jane Doe_1234_assignsubmission_file_/lab02_rnn.ipynb
-_CANVAS = re.compile(r"(?P<name>[^_/]+)(?P<late>_LATE)?_(?P<number>\d{1,18})_\d{1,18}_(?P<file>[^/]+)")
-_MOODLE = re.compile(r"(?P<name>[^/]+?)_(?P<number>\d{1,18})_assignsubmission_file_?/?(?P<file>[^/]+)")
 _AGAIN = re.compile(r"(?:-(\d{1,6})| ?\((\d{1,6})\))?$")  # what a platform or a browser adds to a file that comes a second time
+
+
+@dataclasses.dataclass(frozen=True)
+class Platform:
+    """A learning platform: how its archive names a file, and how its table of grades is read and filled.
+
+    Attributes
+    ----------
+    title : str
+        Its name, as messages say it.
+    member : re.Pattern
+        The whole name of a student's file in its zip, with the groups ``name``, ``number`` and ``file``, and ``late`` where it says so.
+    number : str
+        The column of its table that holds the student's number, behind ``prefix``.
+    grade : str, optional
+        The column to fill. By default it is the only one that contains the lab's name.
+    maximum : str, optional
+        The column with the most that can be reached, or the first cell of one of the rows below the head.
+    logins : tuple of str
+        Columns in which a student may be named as here.
+    keep : tuple of str, optional
+        The columns that go back with the grade; by default all.
+    """
+
+    title: str
+    member: re.Pattern
+    number: str
+    prefix: str = ""
+    grade: str | None = None
+    maximum: str | None = None
+    logins: tuple = ()
+    keep: tuple | None = None
+
+
+PLATFORMS = {
+    "canvas": Platform(  # doejane_LATE_1234_56789_lab02_rnn-1.ipynb
+        title="Canvas",
+        member=re.compile(r"(?P<name>[^_/]+)(?P<late>_LATE)?_(?P<number>\d{1,18})_\d{1,18}_(?P<file>[^/]+)"),
+        number="ID",
+        maximum="Points Possible",
+        logins=("SIS Login ID", "SIS User ID"),
+        keep=("Student", "ID", "SIS User ID", "SIS Login ID", "Section"),
+    ),
+    "moodle": Platform(  # Jane Doe_1234_assignsubmission_file_/lab02_rnn.ipynb
+        title="Moodle",
+        member=re.compile(r"(?P<name>[^/]+?)_(?P<number>\d{1,18})_assignsubmission_file_?/?(?P<file>[^/]+)"),
+        number="Identifier",
+        prefix="Participant ",
+        grade="Grade",
+        maximum="Maximum Grade",
+    ),
+}
+
+
+def titles():
+    """The platforms, as a message names them."""
+    return " or ".join(platform.title for platform in PLATFORMS.values())
+
+
+def find(name):
+    """The platform that is called ``name``.
+
+    Raises
+    ------
+    ValueError
+        There is none.
+    """
+    if name not in PLATFORMS:
+        raise ValueError(f"platform: expected one of {', '.join(PLATFORMS)}, got {name!r}")
+    return PLATFORMS[name]
 
 
 def unpack(archive, lab, folder):
@@ -49,23 +117,23 @@ def unpack(archive, lab, folder):
                 raise ValueError(f"{archive}: expected at most {MAX_MEMBERS} files, got {len(z.infolist())}")
             best, notes = {}, {}
             for member in z.infolist():
-                found = _CANVAS.fullmatch(member.filename) or _MOODLE.fullmatch(member.filename)
+                found = next(filter(None, (p.member.fullmatch(member.filename) for p in PLATFORMS.values())), None)
                 if member.is_dir():
                     continue
                 if not found or pathlib.PurePosixPath(found["file"]).suffix not in (".ipynb", ".zip"):
-                    notes[member.filename[:100]] = "skipped: not a file name that Canvas or Moodle gives to a student's notebook"
+                    notes[member.filename[:100]] = f"skipped: not a file name that {titles()} gives to a student's notebook"
                     continue
                 stem, suffix = pathlib.PurePosixPath(found["file"]).stem, pathlib.PurePosixPath(found["file"]).suffix
                 again = _AGAIN.search(stem)
                 rank = stem[: again.start()] == lab, int(again[1] or again[2] or 0)
-                student = f"{_plain(found['name'])}-{found['number']}"
+                student = f"{_letters(found['name'])}-{found['number']}"
                 if student not in best or rank > best[student][0]:
                     best[student] = rank, member, suffix, found.groupdict().get("late")
             numbers = collections.Counter(student.rpartition("-")[2] for student in best)
             left = MAX_TOTAL
             for student, (_, member, suffix, late) in best.items():
                 target = pathlib.Path(folder) / f"{student}{suffix}"
-                left -= _write(z, member, target)
+                left -= _write_member(z, member, target)
                 if left < 0:
                     raise ValueError(f"{archive}: expected at most {MAX_TOTAL >> 30} GiB of submissions, got more")
                 remarks = ["the platform marks this submission as late"] if late else []
@@ -77,10 +145,10 @@ def unpack(archive, lab, folder):
     except (zipfile.BadZipFile, OSError) as error:
         if getattr(error, "errno", None) in NO_ROOM:
             raise
-        raise ValueError(f"{archive}: expected a zip from Canvas or Moodle, got an unreadable file ({type(error).__name__})") from None
+        raise ValueError(f"{archive}: expected a zip from {titles()}, got an unreadable file ({type(error).__name__})") from None
 
 
-def _write(z, member, target):
+def _write_member(z, member, target):
     """Write a member's content and time; returns its size. What cannot be read becomes an empty file, which grading reports."""
     try:
         with z.open(member) as file:
@@ -94,7 +162,7 @@ def _write(z, member, target):
     return len(data)
 
 
-def _plain(name):
+def _letters(name):
     """Letters and digits of a name, without accents."""
     ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     return re.sub(r"[^A-Za-z0-9]", "", ascii_only).lower()[:40] or "student"
@@ -105,14 +173,14 @@ def fill(platform, table, marks, lab, column=None):
 
     Parameters
     ----------
-    platform : {"canvas", "moodle"}
+    platform : Platform
     table : path
         Canvas: *Grades, Export*. Moodle: *View all submissions, Download grading worksheet*.
     marks : dict of str to (float, float)
         Student → points and the maximum.
     lab : str
     column : str, optional
-        Canvas: the title of the assignment's column; by default the only one that contains the lab's name.
+        The title of the column to fill, instead of the platform's own.
 
     Returns
     -------
@@ -128,40 +196,42 @@ def fill(platform, table, marks, lab, column=None):
 
     Notes
     -----
-    A row is a student's by the platform's number in their name here (``janedoe-4711``), in Canvas's table also by SIS login or SIS ID.
-    Marks are put on the scale of the table: *Points Possible*, *Maximum Grade*.
+    A row is a student's by the platform's number in their name here (``janedoe-4711``), or by one of its columns of logins.
+    Marks are put on the scale of the table: its `Platform.maximum`.
     """
     with open(table, newline="", encoding="utf-8-sig") as file:
         rows = list(csv.reader(file))
     if not rows:
-        raise ValueError(f"{table}: expected a table from {platform.title()}, got an empty file")
+        raise ValueError(f"{table}: expected a table from {platform.title}, got an empty file")
     head, by_number = rows[0], {student.rpartition("-")[2]: student for student in marks}
-    if platform == "canvas":
-        number, kept = _column(head, "ID", table), [c for c in ("Student", "ID", "SIS User ID", "SIS Login ID", "Section") if c in head]
-        titles = [c for c in head if (c == column if column else lab in c)]
-        if len(titles) != 1:
-            raise ValueError(f"{table}: expected one column with {column or lab} in its title, got {len(titles)} (choose with --column)")
-        keep = [head.index(c) for c in [*kept, titles[0]]]
-        target = head.index(titles[0])
-        logins = [head.index(c) for c in ("SIS Login ID", "SIS User ID") if c in head]
-        possible = next((row for row in rows[1:4] if row and row[0].strip() == "Points Possible"), None)
-    else:
-        number, keep = _column(head, "Identifier", table), range(len(head))
-        target, logins = _column(head, "Grade", table), []
-        most = head.index("Maximum Grade") if "Maximum Grade" in head else None
+    number, target = _column(head, platform.number, table), _target(platform, head, table, lab, column)
+    logins = [head.index(name) for name in platform.logins if name in head]
+    scale = head.index(platform.maximum) if platform.maximum in head else None
+    of_all = next((row[target] for row in rows[1:4] if len(row) > target and row[0].strip() == platform.maximum), "")
     found = set()
     for row in rows[1:]:
         row += [""] * (len(head) - len(row))
-        student = by_number.get(row[number].removeprefix("Participant ").strip())
+        student = by_number.get(row[number].removeprefix(platform.prefix).strip())
         student = student or next((row[k] for k in logins if row[k] in marks), None)
         if student:
             found.add(student)
             points, full = marks[student]
-            scale = (possible[target] if possible else "") if platform == "canvas" else row[most] if most is not None else ""
-            row[target] = f"{points * _number(scale, full) / full:g}" if full else f"{points:g}"
+            most = _number(of_all if scale is None else row[scale], full)
+            row[target] = f"{points * most / full:g}" if full else f"{points:g}"
     if marks and not found:
-        raise ValueError(f"{table}: expected students of {lab} by number or SIS login, got none of {', '.join(sorted(marks))[:200]}")
+        by, who = ", ".join([platform.number, *platform.logins]), ", ".join(sorted(marks))[:200]
+        raise ValueError(f"{table}: expected students of {lab} by {by}, got none of {who}")
+    keep = range(len(head)) if platform.keep is None else [*(head.index(name) for name in platform.keep if name in head), target]
     return [[row[i] for i in keep] for row in rows], sorted(set(marks) - found)
+
+
+def _target(platform, head, table, lab, column):
+    """The place of the column to fill."""
+    wanted = column or platform.grade
+    places = [k for k, title in enumerate(head) if (title == wanted if wanted else lab in title)]
+    if len(places) != 1:
+        raise ValueError(f"{table}: expected one column with {wanted or lab} in its title, got {len(places)} (choose with --column)")
+    return places[0]
 
 
 def _number(text, otherwise):

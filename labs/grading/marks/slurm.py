@@ -1,17 +1,17 @@
 """Workers for ``grade --cluster`` from a SLURM queue, through dask-jobqueue. Run it where jobs may be submitted; it stays until Ctrl-C.
 
-python -m labs.grading.marks.slurm --jobs 4 --cores 8 --memory 32GB --time 01:00:00
+python -m labs.grading slurm --jobs 4 --cores 8 --memory 32GB --time 01:00:00
 
 Every node must see this checkout and its ``.venv`` at the same path. Each job holds one worker a core; a job that is killed gives its
 submissions to the others.
 """
 
-import argparse
 import os
 import signal
 import sys
 import tempfile
 
+from labs.grading.course import RoadError
 from labs.grading.files import LABS
 from labs.grading.locked.zygote import ONE_THREAD
 
@@ -49,27 +49,21 @@ def cluster(cores, memory, time, options=(), host=None):
     )
 
 
-def main():
-    parser = argparse.ArgumentParser(prog="python -m labs.grading.marks.slurm", description=__doc__.splitlines()[0])
-    parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--cores", type=int, default=8, help="per job")
-    parser.add_argument("--memory", default="32GB", help="per job")
-    parser.add_argument("--time", default="01:00:00", help="per job")
-    parser.add_argument("--option", action="append", default=[], help="sbatch option, such as --option=--partition=short (may be repeated)")
-    parser.add_argument("--host", help="address at which the nodes reach this machine, if it has several")
-    parser.add_argument("--script", action="store_true", help="print the job script and submit nothing")
-    o = parser.parse_args()
+def slurm(jobs, cores, memory, time, options=(), host=None, script=False):
+    """Start so many jobs of workers, say where their scheduler is, and stay until Ctrl-C; with ``script`` only print a job's script.
+
+    Raises
+    ------
+    RoadError
+        dask-jobqueue is not installed.
+    """
     try:
-        with cluster(o.cores, o.memory, o.time, o.option, o.host) as workers:
-            if o.script:
+        with cluster(cores, memory, time, options, host) as workers:
+            if script:
                 print(workers.job_script())
                 return
-            workers.scale(jobs=o.jobs)
+            workers.scale(jobs=jobs)
             print(f"python -m labs.grading grade --cluster {workers.scheduler_address} --lab …", flush=True)
             signal.sigwait({signal.SIGINT, signal.SIGTERM})
     except ModuleNotFoundError as missing:
-        sys.exit(f"{missing.name} is missing: {os.path.relpath(sys.executable)} -m pip install dask-jobqueue")
-
-
-if __name__ == "__main__":
-    main()
+        raise RoadError(f"{missing.name} is missing: {os.path.relpath(sys.executable)} -m pip install dask-jobqueue") from None
