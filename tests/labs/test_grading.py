@@ -24,7 +24,8 @@ from labs.grading.files import LABS, write_whole
 from labs.grading.inbox import safe
 from labs.grading.inbox.collect import collect
 from labs.grading.inbox.rebuild import normalise, rebuild
-from labs.grading.inbox.submission import MAX_BYTES, PROBLEM, Unreadable, read_cells
+from labs.grading.inbox.submission import MAX_BYTES, MAX_CELLS, MAX_TEXT, PROBLEM, Unreadable, cells_in, read_file
+from labs.grading.inbox.zips import MAX_FILE
 from labs.grading.text import source, visible, workspace
 from labs.grading.text.hidden import run_hidden
 from labs.grading.text.release import leaks
@@ -100,6 +101,10 @@ def test_a_leak_is_found(released):
 # --- broken files
 
 
+def cells_of(path):
+    return cells_in(read_file(path))
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -121,7 +126,7 @@ def test_a_file_that_is_not_a_notebook_is_graded_as_nothing_with_the_reason(tmp_
     path.write_bytes(content)
     nbformat.write(released, master)
     with pytest.raises(Unreadable, match=reason):
-        read_cells(path)
+        cells_of(path)
     nb, notes = normalise(master, path)
     assert reason in notes[0] and reason in nb.cells[0].source
     assert [c.source for c in nb.cells[1:]] == [c.source for c in released.cells]
@@ -129,14 +134,14 @@ def test_a_file_that_is_not_a_notebook_is_graded_as_nothing_with_the_reason(tmp_
 
 def test_missing_linked_and_huge_files(tmp_path):
     with pytest.raises(Unreadable, match="was not handed in"):
-        read_cells(tmp_path / "nothing.ipynb")
+        cells_of(tmp_path / "nothing.ipynb")
     (tmp_path / "link.ipynb").symlink_to(__file__)
     with pytest.raises(Unreadable, match="not a regular file"):
-        read_cells(tmp_path / "link.ipynb")
+        cells_of(tmp_path / "link.ipynb")
     with open(tmp_path / "huge.ipynb", "wb") as file:
-        file.truncate(MAX_BYTES + 1)
+        file.truncate(MAX_FILE + 1)
     with pytest.raises(Unreadable, match="too large"):
-        read_cells(tmp_path / "huge.ipynb")
+        cells_of(tmp_path / "huge.ipynb")
 
 
 def cell(kind, text, **meta):
@@ -154,7 +159,7 @@ def test_old_new_and_oddly_encoded_notebooks_are_read(tmp_path, encode, version)
     )
     path = tmp_path / "x.ipynb"
     path.write_bytes(encode(json.dumps({**data, "nbformat": version}, ensure_ascii=False)))
-    assert read_cells(path) == [("code", "rnn_step", "x = 1\ny = 'é'")]
+    assert cells_of(path) == ([("code", "rnn_step", "x = 1\ny = 'é'")], [])
 
 
 def submitted(released, **answers):
@@ -162,15 +167,18 @@ def submitted(released, **answers):
     return [(c.cell_type, g := source.meta(c).get("grade_id"), answers.get(g, c.source)) for c in released.cells]
 
 
-def test_only_answers_and_added_cells_are_taken(released):
+def test_a_changed_cell_of_ours_is_shown_and_changes_nothing(released):
     cells = submitted(released, rnn_step="mine = 1", rnn_step_test="print('full marks')", setup="check = print")
     cells.insert(4, ("code", None, "helper = 2"))
     nb, notes = rebuild(released, cells)
     by_id = {source.meta(c).get("grade_id"): c.source for c in nb.cells}
     assert by_id["rnn_step"] == "mine = 1" and "full marks" not in by_id["rnn_step_test"] and "check = print" not in by_id["setup"]
-    assert nb.cells[[c.source for c in nb.cells].index("mine = 1") + 1].source == "helper = 2"
+    texts = [c.source for c in nb.cells]
+    assert texts[texts.index("mine = 1") + 1] == "helper = 2"
     assert any("rnn_step_test was changed" in n for n in notes) and any("setup was changed" in n for n in notes)
-    assert len(nb.cells) == len(released.cells) + 1
+    assert texts[texts.index(by_id["rnn_step_test"]) - 1] == "# print('full marks')", "what binds no new name is not run"
+    assert texts[texts.index(by_id["setup"]) - 1] == "# check = print"
+    assert len(nb.cells) == len(released.cells) + 3
 
 
 def test_deleted_doubled_and_reordered_cells_change_nothing(released):
@@ -179,7 +187,6 @@ def test_deleted_doubled_and_reordered_cells_change_nothing(released):
     for broken in (
         [c for c in cells if c[1] != "rnn_step_test"],
         cells[::-1],
-        [*cells, ("code", "rnn_step", "second = 2")],
         [("markdown", g, t) for _, g, t in cells],
         [*cells, ("code", "no_such_cell", "")],
     ):
@@ -187,8 +194,34 @@ def test_deleted_doubled_and_reordered_cells_change_nothing(released):
         assert [source.meta(c).get("grade_id") for c in nb.cells] == ids
         assert [c.cell_type for c in nb.cells] == [c.cell_type for c in released.cells]
         assert next(c.source for c in nb.cells if source.meta(c).get("grade_id") == "rnn_step") == "mine = 1"
+    nb, notes = rebuild(released, [*cells, ("code", "rnn_step", "second = 2")])
+    texts = [c.source for c in nb.cells]
+    assert texts[texts.index("mine = 1") + 1] == "second = 2" and any("rnn_step occurs more than once" in n for n in notes)
     nb, notes = rebuild(released, [c for c in cells if c[1] != "rnn_step"])
     assert any("missing answers: rnn_step" in n for n in notes)
+
+
+def test_what_is_too_long_is_cut_with_a_note(tmp_path):
+    path = tmp_path / "x.ipynb"
+    cells = [cell("code", "x" * (MAX_TEXT + 1), grade_id="rnn_step"), *[cell("markdown", "text")] * MAX_CELLS]
+    path.write_text(json.dumps({"cells": cells}), encoding="utf-8")
+    got, notes = cells_of(path)
+    assert len(got) == MAX_CELLS and len(got[0][2]) == MAX_TEXT
+    assert notes[0] == "cell rnn_step has 200,001 characters: only the first 200,000 are kept"
+    assert notes[1] == "the notebook has 1,001 cells: only the first 1,000 are kept"
+    path.write_text(json.dumps({"cells": [cell("markdown", "x" * MAX_BYTES)]}), encoding="utf-8")
+    with pytest.raises(Unreadable, match="without outputs and pictures, more than 10 MB"):
+        cells_of(path)
+
+
+def test_pictures_in_a_text_are_named_and_the_text_below_them_is_kept(tmp_path):
+    data = "data:image/png;base64," + "iVBORw0KGgo" * 2_000_000
+    text = f'![my sheet]({data})\n\n![b](attachment:b.png) <img src="{data}" width="3"> and [a link](x) ![c](x.png)\n[1]: {data}\nend'
+    path = tmp_path / "x.ipynb"
+    path.write_text(json.dumps({"cells": [{**cell("markdown", text), "attachments": {"b.png": {"image/png": data}}}]}), encoding="utf-8")
+    [(_, _, got)], notes = cells_of(path)
+    assert got == "[picture: my sheet]\n\n[picture: b] [picture: ] and [a link](x) ![c](x.png)\n[1]: [picture: ]\nend"
+    assert "pictures in your text (4)" in notes[0]
 
 
 def test_answers_are_found_by_their_functions_when_the_names_are_lost(released):
@@ -208,7 +241,8 @@ def test_answers_are_found_by_their_functions_when_the_names_are_lost(released):
 # --- collecting
 
 
-def test_zips_are_collected_one_by_one_and_a_bad_one_costs_only_its_student(tmp_path):
+def test_zips_are_collected_one_by_one_and_a_bad_one_costs_only_its_student(tmp_path, monkeypatch):
+    monkeypatch.setattr("labs.grading.inbox.collect.MAX_FILE", 20_000_000)
     course, box = Course(tmp_path / "course"), tmp_path / "box"
     box.mkdir()
 

@@ -82,7 +82,7 @@ def _code(course, lab, student, ours):
     """The code cells that a student wrote: those that do not stand like that in the release."""
     raw, _ = submission(course, lab, student)
     try:
-        cells = cells_in(raw or b"")
+        cells, _ = cells_in(raw or b"")
     except Unreadable:
         return ""
     return "\n\n".join(text for kind, _, text in cells if kind == "code" and text.strip() and text.strip() not in ours)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import filecmp
 import os
 import pathlib
 import re
@@ -10,9 +11,10 @@ import stat
 import tempfile
 import zipfile
 
+from labs.grading.files import NO_ROOM
 from labs.grading.inbox.platforms import unpack
 from labs.grading.inbox.submission import PROBLEM
-from labs.grading.inbox.zips import BAD_ZIP, MAX_FILE, shown
+from labs.grading.inbox.zips import BAD_ZIP, MAX_FILE, copy_up_to, shown
 
 MAX_MEMBERS = 2000
 KEPT = "unchanged since the last run"
@@ -90,8 +92,8 @@ def _unchanged(path, target):
     with tempfile.TemporaryDirectory() as folder:
         again = pathlib.Path(folder) / target.name
         _take(path, again)
-        now, before = (file.read_bytes() if file.is_file() else None for file in (again, target))
-        return now == before
+        there = again.is_file(), target.is_file()
+        return filecmp.cmp(again, target, shallow=False) if all(there) else not any(there)
 
 
 def _take(path, target):
@@ -114,12 +116,15 @@ def _take(path, target):
                 return f"the zip contains {what}, expected one {target.name}"
             chosen = (named or members)[0]
             with archive.open(chosen) as file:
-                data = file.read(MAX_FILE + 1)  # whatever size the zip claims
+                whole = copy_up_to(MAX_FILE, file, target)  # only the content: names, links and paths inside the zip are never used
     except BAD_ZIP as error:
+        target.unlink(missing_ok=True)
+        if getattr(error, "errno", None) in NO_ROOM:
+            raise
         return f"the zip cannot be read ({type(error).__name__})"
-    if len(data) > MAX_FILE:
+    if not whole:
+        target.unlink()
         return f"the notebook in the zip is larger than {MAX_FILE // 1_000_000} MB"
-    target.write_bytes(data)  # only the content: names, links and paths inside the zip are never used
     return "" if named else f"read from {shown(pathlib.PurePosixPath(chosen.filename).name)}, expected {target.name}"
 
 

@@ -12,7 +12,7 @@ import unicodedata
 import zipfile
 
 from labs.grading.files import NO_ROOM
-from labs.grading.inbox.zips import BAD_ZIP, MAX_FILE
+from labs.grading.inbox.zips import BAD_ZIP, MAX_FILE, copy_up_to
 
 MAX_MEMBERS, MAX_TOTAL = 20_000, 8 << 30
 _AGAIN = re.compile(r"(?:-(\d{1,6})| ?\((\d{1,6})\))?$")  # what a platform or a browser adds to a file that comes a second time
@@ -152,14 +152,15 @@ def _write_member(z, member, target):
     """Write a member's content and time; returns its size. What cannot be read becomes an empty file, which grading reports."""
     try:
         with z.open(member) as file:
-            data = file.read(MAX_FILE + 1)  # whatever size the zip claims; collecting says what is too large
-    except BAD_ZIP:
-        data = b""
-    target.write_bytes(data)
+            copy_up_to(MAX_FILE, file, target)  # collecting says what is too large
+    except BAD_ZIP as error:
+        if getattr(error, "errno", None) in NO_ROOM:
+            raise
+        target.write_bytes(b"")
     with contextlib.suppress(ValueError, OverflowError):  # a date that is none: the time of now stays
         when = datetime.datetime(*member.date_time).timestamp()
         os.utime(target, (when, when))
-    return len(data)
+    return target.stat().st_size
 
 
 def _letters(name):

@@ -4,54 +4,49 @@ So deleted, renamed, moved, re-tagged or changed test cells alter nothing. Never
 graded as if nothing had been handed in, with the reason in words.
 """
 
-import ast
 import copy
+import json
+import subprocess
+import sys
 
 import nbformat
 
-from labs.grading.inbox.submission import Unreadable, read_cells
+from labs.grading.files import LABS
+from labs.grading.inbox.submission import Unreadable, as_nothing, cells_in, read_file
+from labs.grading.reading.arrange import UNREAD, arrange, released_cells
 
 ABOUT = "about-this-file"  # the id of the cell of notes
+APART = 60  # seconds
 
 
 def rebuild(master, cells):
-    """The release ``master`` with a student's answers in it, and notes on what was put right."""
-    ids = {c.metadata.nbgrader.grade_id: c for c in master.cells if "nbgrader" in c.metadata}
-    ours = {c.source.strip() for c in master.cells}
-    notes = []
-    if not any(grade_id in ids for _, grade_id, _ in cells):
-        cells = _by_definition(ids, cells)
-        if any(grade_id for _, grade_id, _ in cells):
-            notes.append("the notebook's cell names were missing, so answers were matched by the functions they define")
-        else:
-            notes.append("this notebook contains none of the lab's cells, so nothing could be graded")
-    answers, extra, last = {}, {}, None
-    for kind, grade_id, text in cells:
-        if grade_id in ids:
-            last = grade_id
-            if not ids[grade_id].metadata.nbgrader.get("solution"):
-                if text.strip() != ids[grade_id].source.strip():
-                    notes.append(f"cell {grade_id} was changed; the original was used")
-            elif grade_id in answers:
-                notes.append(f"cell {grade_id} occurs more than once; the first one was graded")
-            else:
-                answers[grade_id] = text
-        elif text.strip() and text.strip() not in ours:
-            extra.setdefault(last, []).append(_cell("code" if kind == "code" else "markdown", text))
-    missing = [g for g, c in ids.items() if c.metadata.nbgrader.get("solution") and g not in answers]
-    if missing:
-        notes.append("missing answers: " + ", ".join(missing))
-    out = [*extra.get(None, [])]
-    for cell in master.cells:
-        cell = copy.deepcopy(cell)
-        grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
-        cell.source = answers.get(grade_id, cell.source)
+    """The release ``master`` with a student's answers in it, and notes on what was put right.
+
+    It reads them in this process, which nothing limits: for texts of our own.
+    """
+    entries, notes = arrange(released_cells(master), cells)
+    return assemble(master, entries), notes
+
+
+def assemble(master, entries):
+    """The notebook of which the entries tell (see :func:`labs.grading.reading.arrange.arrange`).
+
+    Raises
+    ------
+    ValueError
+        They do not hold each cell of ``master`` once, in its order.
+    """
+    if [k for k, _, _ in entries if k is not None] != list(range(len(master.cells))):
+        raise ValueError("entries: expected each cell of the release once, in its order")
+    out = []
+    for k, kind, text in entries:
+        cell = _cell("code" if kind == "code" else "markdown", text, f"added-{len(out)}") if k is None else copy.deepcopy(master.cells[k])
+        if k is not None and cell.metadata.get("nbgrader", {}).get("solution"):
+            cell.source = text
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-        out += [cell, *extra.get(grade_id, [])] if grade_id else [cell]
-    for i, cell in enumerate(out):
-        cell.id = cell.id if "nbgrader" in cell.metadata else f"cell-{i}"
-    return nbformat.from_dict({"nbformat": 4, "nbformat_minor": 5, "metadata": copy.deepcopy(master.metadata), "cells": out}), notes
+        out.append(cell)
+    return nbformat.from_dict({"nbformat": 4, "nbformat_minor": 5, "metadata": copy.deepcopy(master.metadata), "cells": out})
 
 
 def _cell(kind, text, name="added"):
@@ -66,26 +61,19 @@ def about(notes):
     return _cell("markdown", f"**About the file you handed in**\n\n{lines}", ABOUT)
 
 
-def _by_definition(ids, cells):
-    """Cells without names, named by the functions that they define."""
-    home = {}
-    for grade_id, cell in ids.items():
-        if cell.cell_type == "code" and cell.metadata.nbgrader.get("solution"):
-            home |= dict.fromkeys(_defined(cell.source), grade_id)
-    named = []
-    for kind, _, text in cells:
-        found = next((home[n] for n in _defined(text) if n in home), None) if kind == "code" else None
-        if found in [g for _, g, _ in named]:
-            found = None  # an answer spread over two cells: the second one follows the first
-        named.append((kind, found, text))
-    return named
-
-
-def _defined(text):
-    try:
-        return [n.name for n in ast.parse(text).body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
+def arrange_apart(released, cells):
+    """As :func:`labs.grading.reading.arrange.arrange`, in a process of its own with limits; where it is stopped, only names count."""
+    for careful in (True, False):
+        ask = json.dumps({"released": released, "cells": cells, "careful": careful})
+        try:
+            command, quiet = [sys.executable, "-m", "labs.grading.reading"], {"capture_output": True, "encoding": "utf-8"}
+            done = subprocess.run(command, input=ask, cwd=LABS.parent, timeout=APART, **quiet)
+            if done.returncode == 0:
+                entries, notes = json.loads(done.stdout)
+                return entries, notes if careful else [*notes, UNREAD]
+        except subprocess.TimeoutExpired:
+            pass
+    raise Unreadable("the cells of the submitted notebook cannot be read within the limits of time and memory")
 
 
 def normalise(released, submitted, problem=""):
@@ -95,10 +83,12 @@ def normalise(released, submitted, problem=""):
     """
     master = nbformat.read(released, 4)
     try:
-        nb, notes = rebuild(master, read_cells(submitted))
+        cells, cuts = cells_in(read_file(submitted))
+        entries, notes = arrange_apart(released_cells(master), cells)
+        nb, notes = assemble(master, entries), [*cuts, *notes]
     except Unreadable as reason:
         nb, _ = rebuild(master, [])
-        notes = [f"{reason}; graded as an empty submission"]
+        notes = [as_nothing(reason)]
     if problem:
         notes.insert(0, problem)
     if notes:

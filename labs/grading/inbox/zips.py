@@ -6,12 +6,22 @@ import struct
 import zipfile
 import zlib
 
-MAX_FILE = 20_000_000
+MAX_FILE = 256_000_000  # bytes of one notebook, with its outputs
 # What zipfile raises on what is no zip, torn, encrypted (RuntimeError) or packed by a method that it does not know (NotImplementedError).
 BAD_ZIP = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
     *(OSError, RuntimeError, NotImplementedError, ValueError, OverflowError, EOFError, MemoryError),
 )
+
+
+def copy_up_to(most, file, target):
+    """Write what ``file`` gives to the path ``target``, piece by piece, whatever size it claims; whether it was at most ``most`` bytes."""
+    size = 0
+    with open(target, "wb") as out:
+        while size <= most and (piece := file.read(1 << 20)):
+            out.write(piece)
+            size += len(piece)
+    return size <= most
 
 
 def shown(name):

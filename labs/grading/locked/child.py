@@ -2,6 +2,7 @@
 
 It receives cells without their hidden tests, and the arguments of each call; it sends outputs and results as plain data.
 One JSON object a line, each way: ``{"op": "cell", "text"}`` → ``{"ok", "count", "outputs"}``;
+``{"op": "read", "released", "cells", "careful"}`` → ``{"entries", "notes"}`` of :func:`labs.grading.reading.arrange.arrange`;
 ``{"op": "call", "name", "args", "kwargs"}`` → ``{"value", "changed", "seconds"}`` or ``{"error"}``.
 """
 
@@ -21,6 +22,7 @@ from traitlets.config import Config
 from labs.grading.check import Wrong, call_here
 from labs.grading.locked import sandbox
 from labs.grading.locked.wire import Refused, decode, encode
+from labs.grading.reading.arrange import arrange
 
 MAX_OUTPUT = 1_000_000  # characters a cell
 WARM_UP = (
@@ -184,6 +186,9 @@ def serve(connection):
         if request["op"] == "cell":
             done = shell.run_cell(request["text"], store_history=True)
             send({"ok": bool(done.success), "count": shell.execution_count - 1, "outputs": OUT.found})
+        elif request["op"] == "read":  # before the first cell: nothing of the student's has run in this process
+            entries, notes = arrange(request["released"], request["cells"], request["careful"])
+            send({"entries": entries, "notes": notes})
         else:
             try:
                 send(_call(shell.user_ns, request))

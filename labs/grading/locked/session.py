@@ -10,7 +10,7 @@ from labs.grading.check import StudentError, Wrong
 from labs.grading.locked.sandbox import Unsafe
 from labs.grading.locked.wire import Refused, decode, encode
 
-MAX_REPLY, MAX_CHANGED = 8_000_000, 20
+MAX_REPLY, MAX_READING, MAX_CHANGED = 8_000_000, 20_000_000, 20
 
 
 class Gone(Wrong):
@@ -59,6 +59,21 @@ class Session:
         """Run a cell; the reply's ``outputs`` are still the student's word (see :mod:`labs.grading.inbox.safe`)."""
         return self._ask({"op": "cell", "text": text})
 
+    def read(self, released, cells, careful):
+        """Entries and notes of :func:`labs.grading.reading.arrange.arrange`. To be asked before the first cell runs.
+
+        Raises
+        ------
+        Gone
+        """
+        reply = self._ask({"op": "read", "released": released, "cells": cells, "careful": careful}, MAX_READING)
+        entries, notes = reply.get("entries"), reply.get("notes")
+        try:
+            entries = [(k if k is None else int(k), str(kind), str(text)) for k, kind, text in entries]
+            return entries, [str(note) for note in notes]
+        except (TypeError, ValueError):
+            raise Gone(self._stop("its cells could not be read")) from None
+
     def call(self, name, args, kwargs):
         """Call a function by name; returns its result and the positions of arguments that it changed.
 
@@ -79,17 +94,17 @@ class Session:
         except (Refused, TypeError, ValueError):
             raise StudentError("your function returned something that cannot be read") from None
 
-    def _ask(self, message):
+    def _ask(self, message, most=MAX_REPLY):
         if self.dead:
             raise Gone(self.dead)
         try:
             self.socket.settimeout(max(0.01, min(self.seconds, self.end - time.monotonic())))  # it may not read what we say
             self.socket.sendall(json.dumps(message).encode() + b"\n")
-            return self._reply()
+            return self._reply(most)
         except OSError:
             raise Gone(self._stop("the process no longer answers")) from None
 
-    def _reply(self):
+    def _reply(self, most):
         wait = min(self.seconds, self.end - time.monotonic())
         end, chunks, got = time.monotonic() + wait, [self.buffer], 0
         while b"\n" not in chunks[-1]:
@@ -100,7 +115,7 @@ class Session:
             if not data:
                 raise Gone(self._stop("the process ended: it quit, or used too much memory or time"))
             got += len(data)
-            if got > MAX_REPLY:
+            if got > most:
                 raise Gone(self._stop("it returned too much data"))
             chunks.append(data)
         line, _, self.buffer = b"".join(chunks).partition(b"\n")

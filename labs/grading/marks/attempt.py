@@ -2,7 +2,9 @@
 
 import time
 
+from labs.grading.inbox.submission import Unreadable
 from labs.grading.locked.session import Gone
+from labs.grading.reading.arrange import UNREAD
 
 MAX_STOPS = 12  # processes of one submission
 
@@ -23,6 +25,15 @@ class Attempt:
         self.make, self.end = make, time.monotonic() + total
         self.session, self.ran, self.gone, self.stops = make(total), [], {}, []
         self.layers = self.session.layers
+
+    def read(self, released, cells):
+        """Where each text belongs, as entries, and notes; if reading what they say stops the process, only their names count."""
+        for careful in (True, False):
+            try:
+                return self._try(lambda session, careful=careful: session.read(released, cells, careful), "reading your cells")
+            except Gone:
+                self.stops[-1:] = [UNREAD]
+        raise Unreadable("the cells cannot be read within the limits of time and memory")
 
     def cell(self, text, name):
         """The reply of a cell; raises :class:`labs.grading.locked.session.Gone` where it stops the process."""

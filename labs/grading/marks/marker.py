@@ -12,14 +12,16 @@ import nbformat
 
 from labs.grading.check import numbers_of
 from labs.grading.inbox import safe
-from labs.grading.inbox.rebuild import about, rebuild
+from labs.grading.inbox.rebuild import about, assemble, rebuild
+from labs.grading.inbox.submission import Unreadable, as_nothing
 from labs.grading.locked.session import Gone, Session
 from labs.grading.marks.attempt import Attempt, Proxy
+from labs.grading.reading.arrange import released_cells
 from labs.grading.text import source
 from labs.grading.text.hidden import run_hidden
 from labs.grading.text.source import functions
 
-VERSION = "2"  # of what a result means: a change grades everybody again
+VERSION = "3"  # of what a result means: a change grades everybody again
 
 
 def mark_submission(full, released, cells, notes, door, *, key, student, seconds=20.0, total=120.0, limits=None, allow_missing=()):
@@ -47,13 +49,13 @@ def mark_submission(full, released, cells, notes, door, *, key, student, seconds
         ``stopped`` (its process did not live to the end), ``layers``, ``seconds``.
     """
     began = time.perf_counter()
-    nb, more = rebuild(released, cells)
-    notes = [*notes, *(more if cells else [])]
+    notes = [*notes]
     ours = {source.meta(c).get("grade_id"): c.source for c in full.cells}
     marks, texts = {}, []
     attempt = Attempt(lambda left: Session(door, seconds=seconds, total=left, limits=limits, allow_missing=allow_missing), total)
     space = {name: Proxy(attempt, name, texts) for name in functions(full)}
     try:
+        nb = _read(attempt, released, cells, notes)
         with numbers_of(key, student):
             for cell in nb.cells:
                 meta = source.meta(cell)
@@ -80,6 +82,16 @@ def mark_submission(full, released, cells, notes, door, *, key, student, seconds
         "layers": attempt.layers,
         "seconds": time.perf_counter() - began,
     }
+
+
+def _read(attempt, released, cells, notes):
+    """The notebook to run; what has to be said about the cells is added to ``notes``."""
+    try:
+        entries, more = attempt.read(released_cells(released), cells) if cells else (None, [])
+    except Unreadable as reason:
+        entries, more = None, [as_nothing(reason)]
+    notes += more
+    return rebuild(released, [])[0] if entries is None else assemble(released, entries)
 
 
 def _run_cell(attempt, text, name):

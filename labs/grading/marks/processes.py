@@ -76,7 +76,8 @@ def mark_one(student, raw, notes):
     cells = []
     if raw is not None:
         try:
-            cells = cells_in(raw)
+            cells, cuts = cells_in(raw)
+            notes = [*notes, *cuts]
         except Unreadable as reason:
             notes = [*notes, as_nothing(reason)]
     w = _here
