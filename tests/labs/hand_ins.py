@@ -1,7 +1,7 @@
 """Notebooks as honest students hand them in, made by builders from a released lab with right answers: each is small, and happened.
 
 A builder takes the notebook as a dict, as JSON has it, and changes it; what it returns, if anything, is handed in instead: bytes, or
-another dict. ``HAND_INS`` maps a name to ``(builder, parts that lose their points)``.
+another dict. ``HAND_INS`` maps a name to ``(builder, parts that lose their points)``; they are made from lab 2, and those of ``ANY_LAB`` from every lab.
 """
 
 # ruff: noqa: E501  a case reads best on few lines
@@ -14,6 +14,10 @@ import re
 ANSWERS = (
     *("rnn_step", "rnn_forward", "temporal_affine", "masked_cross_entropy"),
     *("embedding_backward", "sample", "bidirectional"),
+)
+ANY_LAB = (
+    *("as_released", "from_colab", "turned_upside_down", "answers_below_the_tests", "all_answers_at_the_end", "all_answers_at_the_end_in_one_cell"),
+    *("all_answers_merged", "only_the_answers", "tabs", "explained_in_the_next_cell"),
 )
 EXPLANATION = "My own words: a mean over B·T shrinks with padding, a sum over time is the chain rule, a carried state remembers."
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(3000)).decode()
@@ -80,6 +84,11 @@ def without_bodies(source):
     return "\n\n\n".join(h + "    # YOUR CODE HERE\n    raise NotImplementedError()" for h in head)
 
 
+def answers(nb):
+    """The names of the cells of code that are to be written."""
+    return [grade_id(c) for c in nb["cells"] if c["metadata"].get("nbgrader", {}).get("solution") and c["cell_type"] == "code"]
+
+
 def empty(nb, *names):
     """Put the released text back into solution cells; returns the answers."""
     found = [text(get(nb, name)) for name in names]
@@ -142,7 +151,7 @@ def as_released(nb):
 
 @hand_in(lost=ANSWERS)
 def nothing_written(nb):
-    empty(nb, *ANSWERS, "explain")
+    empty(nb, *answers(nb), "explain")
 
 
 @hand_in(lost=("rnn_step",))
@@ -249,8 +258,8 @@ def two_answers_merged_into_the_later_cell(nb):
 
 @hand_in()
 def all_answers_merged(nb):
-    whole = "\n\n\n".join(delete(nb, *ANSWERS[1:]))
-    get(nb, "rnn_step")["source"] += "\n\n\n" + whole
+    whole = "\n\n\n".join(delete(nb, *answers(nb)[1:]))
+    get(nb, answers(nb)[0])["source"] += "\n\n\n" + whole
 
 
 @hand_in()
@@ -296,19 +305,19 @@ def answer_moved_to_the_end_without_its_name(nb):
 
 @hand_in()
 def answers_below_the_tests(nb):
-    for name in ANSWERS:
+    for name in answers(nb):
         (answer,) = empty(nb, name)
         insert(nb, f"{name}_test", code(answer))
 
 
 @hand_in()
 def all_answers_at_the_end(nb):
-    nb["cells"] += [code(answer) for answer in empty(nb, *ANSWERS)]
+    nb["cells"] += [code(answer) for answer in empty(nb, *answers(nb))]
 
 
 @hand_in()
 def all_answers_at_the_end_in_one_cell(nb):
-    nb["cells"].append(code("\n\n\n".join(delete(nb, *ANSWERS))))
+    nb["cells"].append(code("\n\n\n".join(delete(nb, *answers(nb)))))
 
 
 @hand_in()
@@ -386,7 +395,7 @@ def a_wrong_trial_of_the_same_name_at_the_end(nb):
 
 @hand_in()
 def only_the_answers(nb):
-    nb["cells"] = [c for c in nb["cells"] if grade_id(c) in (*ANSWERS, "explain")]
+    nb["cells"] = [c for c in nb["cells"] if grade_id(c) in (*answers(nb), "explain")]
 
 
 # --- the given cells were changed
@@ -452,7 +461,7 @@ def nameless_and_split(nb):
 
 @hand_in()
 def tabs(nb):
-    for name in ANSWERS:
+    for name in answers(nb):
         get(nb, name)["source"] = re.sub(r"(?m)^(    )+", lambda m: "\t" * (len(m[0]) // 4), text(get(nb, name)))
 
 

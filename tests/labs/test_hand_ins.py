@@ -10,7 +10,7 @@ import sys
 
 import nbformat
 import pytest
-from hand_ins import HAND_INS, solved, text
+from hand_ins import ANY_LAB, HAND_INS, solved, text
 
 from labs.grading.course import Course
 from labs.grading.inbox import rebuild as inbox
@@ -19,40 +19,41 @@ from labs.grading.reading import arrange
 from labs.grading.text import source
 from labs.grading.text.release import release
 
-LAB = "lab02_rnn"
-POINTS = {
-    "rnn_step": 5.0, "rnn_forward": 8.0, "temporal_affine": 7.0, "masked_cross_entropy": 8.0, "embedding_backward": 5.0, "sample": 6.0,
-    "bidirectional": 5.0,
-}  # fmt: skip
-CUT = ("a_cell_of_very_many_lines", "a_very_long_explanation", "a_photo_pasted", "a_photo_attached")  # with a note on it
+LAB, OTHERS = "lab02_rnn", ("lab03_bptt", "lab05_lstm")
+NOT_EXPLAINED = ("nothing_written", "explained_in_an_answers_comments")
+ON_A_PAGE = (
+    *("split_inside_a_function", "a_draft_that_does_not_parse_above_the_answer", "given_cells_reformatted_or_broken"),
+    *("from_colab_with_magics_on_top", "shells_and_magics_between", "a_photo_pasted", "explanation_became_code"),
+    *("explained_somewhere_else_and_nameless", "all_answers_at_the_end"),
+)
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is made of Linux's own means")]
 
 
-@pytest.fixture(scope="module")
-def course(tmp_path_factory):
-    """A course in which each hand-in of the collection is a student's."""
-    course = Course(tmp_path_factory.mktemp("course"))
-    released = json.loads(release(course, LAB).read_text(encoding="utf-8"))
-    base = solved(released, json.loads(nbformat.writes(source.notebook(LAB))))
-    for name, (builder, _) in HAND_INS.items():
-        nb = copy.deepcopy(base)
-        made = builder(nb)
-        folder = course.folder("submitted", LAB, name)
-        folder.mkdir(parents=True)
-        (folder / f"{LAB}.ipynb").write_bytes(made if isinstance(made, bytes) else json.dumps(made or nb).encode())
-    return course
-
-
-@pytest.fixture(scope="module")
-def graded(course):
-    """The same course, graded by the locked engine."""
+def class_of(folder, lab, names):
+    """A course in which each of these hand-ins is a student's, graded by the locked engine."""
     from labs.grading.locked.sandbox import Unsafe
     from labs.grading.marks import engine
 
+    course = Course(folder)
+    released = json.loads(release(course, lab).read_text(encoding="utf-8"))
+    base = solved(released, json.loads(nbformat.writes(source.notebook(lab))))
+    for name in names:
+        nb = copy.deepcopy(base)
+        made = HAND_INS[name][0](nb)
+        folder = course.folder("submitted", lab, name)
+        folder.mkdir(parents=True)
+        (folder / f"{lab}.ipynb").write_bytes(made if isinstance(made, bytes) else json.dumps(made or nb).encode())
     try:
-        engine.grade_class(course, LAB, progress=False, workers=2)
+        engine.grade_class(course, lab, progress=False, workers=2)
     except Unsafe as missing:
         pytest.skip(str(missing))
     return course
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
+    """The whole collection on lab 2."""
+    return class_of(tmp_path_factory.mktemp("class"), LAB, HAND_INS)
 
 
 def marks(course):
@@ -70,6 +71,14 @@ def marks(course):
     return found
 
 
+def expected(lab, name):
+    """The marks of a hand-in: all points but those of the parts that are lost, and a person reads the explanation."""
+    _, lost = HAND_INS[name]
+    metas = [m for c in source.notebook(lab).cells if (m := source.meta(c)).get("points") and not m["solution"]]
+    parts = {m["grade_id"].removesuffix("_test"): m["points"] for m in metas}
+    return {part: 0.0 if part in lost else points for part, points in parts.items()} | {"explain": 0.0 if name in NOT_EXPLAINED else None}
+
+
 def own_lines(course, name):
     """The lines that a student wrote: those of no released cell."""
     cells, _ = cells_in(read_file(course.folder("submitted", LAB, name) / f"{LAB}.ipynb"))
@@ -78,36 +87,53 @@ def own_lines(course, name):
     return [line for line in lines if line and line not in ours and not line.startswith("```")]
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is made of Linux's own means")
-def test_no_hand_in_loses_a_point_or_a_line(graded):
-    got = marks(graded)
-    for name, (_, lost) in HAND_INS.items():
-        person = None if name not in ("nothing_written", "explained_in_an_answers_comments") else 0.0
-        want = {part: 0.0 if part in lost else points for part, points in POINTS.items()} | {"explain": person}
-        assert got[name] == want, name
-        nb = json.loads((graded.folder("autograded", LAB, name) / f"{LAB}.ipynb").read_text(encoding="utf-8"))
-        texts = "\n".join(map(text, nb["cells"])).replace("\u200b", "").replace("\\#", "#")
-        missing = [line for line in own_lines(graded, name) if line not in texts and line not in html.unescape(texts)]
-        assert missing == [], name
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is made of Linux's own means")
-def test_both_engines_give_the_same_marks(graded, tmp_path, monkeypatch):
+def same_marks(course, lab, names, folder, monkeypatch):
     """Of the hand-ins that are the same once they are rebuilt, plain nbgrader grades one: they differ in their names only."""
     from labs.grading.marks import plain
 
     monkeypatch.setattr(inbox, "arrange_apart", arrange.arrange)  # the same without a process for each
-    other, first = Course(tmp_path / "plain"), {}
-    shutil.copyfile(graded.root / "work" / "grading.key", other.root / "work" / "grading.key")
-    release(other, LAB)
-    for name in HAND_INS:
-        file = graded.folder("submitted", LAB, name) / f"{LAB}.ipynb"
-        nb, _ = inbox.normalise(other.released(LAB), file)
+    other, first = Course(folder), {}
+    shutil.copyfile(course.root / "work" / "grading.key", other.root / "work" / "grading.key")
+    release(other, lab)
+    for name in names:
+        file = course.folder("submitted", lab, name) / f"{lab}.ipynb"
+        nb, _ = inbox.normalise(other.released(lab), file)
         same = first.setdefault(json.dumps([c for c in nb.cells if c.id != inbox.ABOUT]), name)
         if same == name:
-            shutil.copytree(file.parent, other.folder("submitted", LAB, name))
-    plain.grade_class(other, LAB, progress=False)
-    locked, bare = marks(graded), marks(other)
-    assert len(bare) == len(first) and {name: locked[name] for name in bare} == bare
+            shutil.copytree(file.parent, other.folder("submitted", lab, name))
+    plain.grade_class(other, lab, progress=False)
+    locked, bare = marks(course), marks(other)
+    assert set(bare) == set(first.values()) and {name: locked[name] for name in bare} == bare
+
+
+def test_no_hand_in_loses_a_point_or_a_line(graded):
+    got = marks(graded)
+    for name in HAND_INS:
+        assert got[name] == expected(LAB, name), name
+        nb = json.loads((graded.folder("autograded", LAB, name) / f"{LAB}.ipynb").read_text(encoding="utf-8"))
+        texts = "\n".join(map(text, nb["cells"])).replace("\u200b", "").replace("\\#", "#")
+        assert [line for line in own_lines(graded, name) if line not in texts and line not in html.unescape(texts)] == [], name
+
+
+def test_both_engines_give_the_same_marks(graded, tmp_path, monkeypatch):
+    same_marks(graded, LAB, HAND_INS, tmp_path / "plain", monkeypatch)
+
+
+@pytest.mark.parametrize("lab", OTHERS)
+def test_other_labs_are_read_alike_and_both_engines_agree(lab, tmp_path, monkeypatch):
+    course = class_of(tmp_path / "locked", lab, ANY_LAB)
+    assert marks(course) == {name: expected(lab, name) for name in ANY_LAB}
+    same_marks(course, lab, ANY_LAB, tmp_path / "plain", monkeypatch)
+
+
+@pytest.mark.parametrize("name", ON_A_PAGE)
+def test_every_line_stands_on_the_feedback_page(graded, name):
+    def letters(said):
+        return re.sub(r"\W+", " ", said)
+
+    with graded.nbgrader() as api:
+        api.coursedir.student_id = name
+        assert api.generate_feedback(LAB, force=True)["success"]
+    page = (graded.folder("feedback", LAB, name) / f"{LAB}.html").read_text(encoding="utf-8")
+    shown = letters(html.unescape(html.unescape(re.sub(r"<[^>]*>", "", page))).replace("\u200b", ""))
+    assert [line for line in own_lines(graded, name) if letters(line) not in shown] == []
