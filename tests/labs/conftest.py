@@ -6,7 +6,7 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
-pytest.register_assert_rewrite("lab_laws")
+pytest.register_assert_rewrite("lab_laws", "fresh_laws")
 
 
 @pytest.fixture(autouse=True)

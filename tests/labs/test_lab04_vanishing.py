@@ -1,5 +1,6 @@
 """The hidden tests of lab 4 are themselves tested: planted mistakes lose points with a message that names them, correct variants do not."""
 
+from fresh_laws import *  # noqa: F403  (the tests of the answers in tests/labs/fresh)
 from lab_laws import *  # noqa: F403  (the tests; they read the four names below)
 
 LAB = "lab04_vanishing"
@@ -20,7 +21,7 @@ WRONG = {
     "Frobenius": ("spectral_radius", "np.abs(np.linalg.eigvals(W)).max()", "np.linalg.norm(W)", "Frobenius"),
     "smallest": ("spectral_radius", ".max()", ".min()", "smallest one"),
     "squared": ("spectral_radius", "np.linalg.eigvals(W)", "np.linalg.eigvals(W @ W)", "squared"),
-    "first eigenvalue": ("spectral_radius", ".max()", "[-1]", None),
+    "first eigenvalue": ("spectral_radius", ".max()", "[-1]", "absolute value of the last eigenvalue"),
     "all eigenvalues": ("spectral_radius", "float(np.abs(np.linalg.eigvals(W)).max())", "np.abs(np.linalg.eigvals(W))", "all eigenvalues"),
     "complex result": (
         "spectral_radius",
@@ -43,7 +44,7 @@ WRONG = {
     "norms squared": ("gradient_norms", "return norms", "return norms**2", "squared: take the root"),
     "1-norm": ("gradient_norms", "np.linalg.norm(delta, axis=1)", "np.abs(delta).sum(1)", "sum of the absolute values"),
     "max norm": ("gradient_norms", "np.linalg.norm(delta, axis=1)", "np.abs(delta).max(1)", "largest entry"),
-    "whole batch": ("gradient_norms", "np.linalg.norm(delta, axis=1)", "np.linalg.norm(delta)", None),
+    "whole batch": ("gradient_norms", "np.linalg.norm(delta, axis=1)", "np.linalg.norm(delta)", "norm of the whole batch"),
     "root mean square": ("gradient_norms", "return norms", "return norms / np.sqrt(len(W_hh))", "root of the mean square"),
     "averaged over the batch": ("gradient_norms", "return norms", "return norms.mean(0)", "averaged over the batch"),
     "shifted by one": (
@@ -194,7 +195,7 @@ WRONG = {
     "target ahead": ("esn_fit", "h_seq[washout:], y[washout:]", "h_seq[washout:-1], y[washout + 1 :]", "one step ahead"),
     "bias is y's mean": ("esn_fit", "y_mean - h_mean @ W_hy", "y_mean", "bias is the mean of y"),
     "bias sign": ("esn_fit", "y_mean - h_mean @ W_hy", "h_mean @ W_hy - y_mean", "sign of the bias"),
-    "means of all rows": ("esn_fit", "h.mean(0), y.mean(0)", "h_seq.mean(0), y.mean(0)", None),
+    "means of all rows": ("esn_fit", "h.mean(0), y.mean(0)", "h_seq.mean(0), y.mean(0)", "the mean of h runs over all rows"),
     "one array": ("esn_fit", "return W_hy, y_mean - h_mean @ W_hy", "return W_hy", "expected 2 results"),
     # the answer called, not written
     "torch's clipping": (
