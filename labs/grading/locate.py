@@ -141,7 +141,7 @@ def _where(wrong, axes, about, kind):
 
 
 def _plural(name):
-    return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
+    return f"{name[:-1]}ies" if name.endswith("y") and name[-2:-1] not in "aeo" else f"{name}s"
 
 
 def _list(places, size):

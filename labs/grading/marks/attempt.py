@@ -56,7 +56,7 @@ class Attempt:
     def _try(self, ask, what):
         left = self.end - time.monotonic()
         if self.session.dead and (left <= 0 or len(self.stops) >= MAX_STOPS):
-            raise Gone(f"the rest was not run ({self.stops[0]})")
+            raise Gone(f"the rest was not run ({self.stops[0] if self.stops else 'no time was left'})")
         try:
             if self.session.dead:
                 self.session = self.make(left)
@@ -66,6 +66,11 @@ class Attempt:
         except Gone as why:
             self.stops.append(f"{what}: {why}")
             raise
+
+    def renew(self):
+        """Go on in a process that runs the cells and has seen no call: what a call kept is gone."""
+        self.session.close()
+        self.session.dead = self.session.dead or "it was renewed"
 
     def close(self):
         """End the process."""
@@ -83,3 +88,7 @@ class Proxy:
         result, changed = self.attempt.call(self.name, args, kwargs)
         self.processor_seconds = self.attempt.processor_seconds
         return result, changed
+
+    def anew(self):
+        """Let the next call find a process that has run the cells and nothing else."""
+        self.attempt.renew()
