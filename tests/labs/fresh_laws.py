@@ -13,6 +13,7 @@ import pytest
 from lab_laws import answers, model
 
 from labs.grading.marks import trial
+from labs.grading.text import source
 
 VAGUE = re.compile(r"\d+ of \d+ entries|every entry is wrong: off by|cannot be compared")
 CONSTANTS = ("0.0", "np.zeros(3)", "np.zeros((2, 3))", "(np.zeros((2, 3)), np.zeros((2, 3)))", "(np.zeros((2, 3)),) * 3")
@@ -74,3 +75,9 @@ def test_a_constant_answer_gets_nothing(lab):
         for value in CONSTANTS:
             t = trial.run(lab.LAB, {part: "\n".join(f"def {name}(*args, **kwargs):\n    return {value}" for name in names)}, parts=[part])
             assert t.marks[part] == 0, (part, value, t.messages[part])
+
+
+def test_the_notebook_says_that_passing_its_checks_is_the_beginning(lab):
+    cells = source.notebook(lab.LAB).cells
+    assert "on paper: passing them is the beginning." in cells[0].source
+    assert "speaks of these checks only: the hidden tests are not in your notebook" in cells[-1].source

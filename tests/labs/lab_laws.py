@@ -16,6 +16,7 @@ from labs.grading.marks import trial
 from labs.grading.text import source
 
 FORBIDDEN = "which does this part's work: write the equation instead"
+TIME = "In grading, a cell or a call of one of your functions may take 20 seconds, and the whole notebook with its tests two minutes."
 
 
 def pytest_generate_tests(metafunc):
@@ -109,3 +110,7 @@ def test_points_that_are_printed_are_the_points_that_are_given(lab):
         assert f"{part} {points:g}" in cells[0].source
     assert all(v == 0 for k, v in graded.items() if k.endswith("_check"))
     assert f"`{lab.LAB}.ipynb`" in cells[-1].source and cells[-1].source.startswith("## Hand in")
+
+
+def test_the_notebook_says_how_long_a_call_may_take(lab):
+    assert TIME in source.notebook(lab.LAB).cells[0].source

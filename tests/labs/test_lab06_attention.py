@@ -1,5 +1,6 @@
 """The hidden tests of lab 6 are themselves tested: planted mistakes lose points with a message that names them, correct variants do not."""
 
+from fresh_laws import *  # noqa: F403  (the tests of the answers in tests/labs/fresh)
 from lab_laws import *  # noqa: F403  (the tests; they read the four names below)
 
 LAB = "lab06_attention"
@@ -31,7 +32,7 @@ WRONG = {
     "not low enough": ("masked_softmax", "-np.inf)", "-1e3)", "not low enough"),
     "nothing to see is 0 / 0": ("masked_softmax", "np.where(total > 0, total, 1.0)", "total", "0 / 0"),
     "nothing to see is uniform": ("masked_softmax", "-np.inf)", "-1e30)", "looks at all keys alike"),
-    "no shift": ("masked_softmax", "seen - np.where(np.isfinite(top), top, 0.0)", "seen", "subtract the largest score"),
+    "no shift": ("masked_softmax", "seen - np.where(np.isfinite(top), top, 0.0)", "seen", "the largest one that it may see"),
     "shift over masked keys": ("masked_softmax", "top = seen.max", "top = scores.max", "over those that may be seen"),
     "NaN kept": (
         "masked_softmax",
@@ -150,7 +151,7 @@ WRONG = {
         "attention_backward",
         'dscores @ tape["keys"], np.swapaxes(dscores, 1, 2) @ tape["query"]',
         'np.swapaxes(dscores, 1, 2) @ tape["query"], dscores @ tape["keys"]',
-        "dquery and dkeys are exchanged",
+        "the order of the results is dquery, dkeys, dvalues",
     ),
     "not transposed": ("attention_backward", "np.swapaxes(attn, 1, 2) @ dcontext", "attn @ dcontext", "raised ValueError"),
     "sign": ("attention_backward", 'tape["scale"] *', '-tape["scale"] *', "sign is wrong"),
@@ -218,6 +219,8 @@ RIGHT = {
                     for s in range(S):
                         scores[:, t, s] = np.tanh(query[:, t] @ W_q + keys[:, s] @ W_k) @ v_a
                 attn = masked_softmax(scores, mask)
+                if mask is not None:
+                    values = np.where(mask.any(1)[:, :, None], values, 0)
                 return np.einsum("bts,bsh->bth", attn, values), attn
         """,
         "softmax_backward": """
@@ -293,6 +296,8 @@ RIGHT = {
         "additive_attention": """
             def additive_attention(query, keys, values, W_q, W_k, v_a, mask=None):
                 q, k, v, W_q, W_k, v_a = map(torch.as_tensor, (query, keys, values, W_q, W_k, v_a))
+                if mask is not None:
+                    v = torch.where(torch.as_tensor(mask).any(1).unsqueeze(2), v, torch.zeros_like(v))
                 u = torch.tanh((q @ W_q).unsqueeze(2) + (k @ W_k).unsqueeze(1))
                 attn = torch.as_tensor(softmax_of((u * v_a).sum(-1).numpy(), mask), dtype=v.dtype)
                 return torch.bmm(attn, v), attn
@@ -332,7 +337,8 @@ RIGHT = {
             def additive_attention(query, keys, values, W_q, W_k, v_a, mask=None):
                 e = np.array([[score(q, K, W_q, W_k, v_a) for q in Q] for Q, K in zip(query, keys)])
                 attn = softmax_of(e, mask)
-                return [a @ v for a, v in zip(attn, values)], attn.tolist()
+                seen = np.ones(values.shape[:2], bool) if mask is None else mask.any(1)
+                return [a[:, s] @ v[s] for a, v, s in zip(attn, values, seen)], attn.tolist()
         """,
         "greedy_decode": """
             def greedy_decode(h_0, keys, values, mask, params, bos, eos, max_len):

@@ -9,6 +9,7 @@ import time
 import nbformat
 import numpy as np
 import pytest
+from fresh_laws import *  # noqa: F403  (the tests of the answers in tests/labs/fresh)
 from lab_laws import *  # noqa: F403  (the tests; they read the four names below)
 from lab_laws import answers
 from nbformat.v4 import new_code_cell, new_notebook, new_output
@@ -102,7 +103,7 @@ WRONG = {
     ),
     "no one-hot": ("loss_and_grads", ' - np.eye(len(p["b_y"]), dtype=z.dtype)[y]', "", "one-hot target is not subtracted"),
     "h_T is h_0": ("loss_and_grads", "h[-1]\n", "h_0\n", "it is h_0"),
-    "no shift of logits": ("loss_and_grads", "z = z - z.max(axis=2, keepdims=True)", "pass", "subtract the largest logit"),
+    "no shift of logits": ("loss_and_grads", "z = z - z.max(axis=2, keepdims=True)", "pass", "its own largest one"),
     # 4 · Adam
     "not clipped": ("adam_step", "clip / norm if norm > clip else 1.0", "1.0", "not clipped"),
     "always scaled": ("adam_step", "clip / norm if norm > clip else 1.0", "clip / max(norm, 1e-30)", "small gradients are scaled up"),
@@ -155,7 +156,7 @@ WRONG = {
     "state thrown away in predict": ("predict", '+ h @ p["W_hh"]', '+ (0 * h if h_0 is None else h_0) @ p["W_hh"]', "carry h on"),
     "future read": ("predict", "return np.stack(out, axis=1)", "return np.stack(out, axis=1)[:, ::-1]", None),
     "time backwards": ("predict", "ids[:, t]]", "ids[:, ids.shape[1] - 1 - t]]", None),
-    "no shift in predict": ("predict", "np.exp(z - z.max(axis=1, keepdims=True))", "np.exp(z)", "subtract the largest logit"),
+    "no shift in predict": ("predict", "np.exp(z - z.max(axis=1, keepdims=True))", "np.exp(z)", "its own largest one"),
     # 6 · bits
     "nats": ("bits_per_character", "np.log2", "np.log", "it is in nats"),
     "perplexity": (
@@ -175,7 +176,7 @@ WRONG = {
     # 7 · the contest
     "too large": ("train_model", "H = 100", "H = 130", "at most 20000 are allowed"),
     "clock ignored": ("train_model", "< 0.97:", "< 0.97 or n < 450:", "look at time.process_time()"),
-    "not trained": ("train_model", "params, state = adam(", "_, state = adam(", "does the loop keep the parameters"),
+    "not trained": ("train_model", "params, state = adam(", "_, state = adam(", "Does the loop keep the parameters"),
     "peeks": (
         "train_model",
         "    return probabilities(params, ids)",
@@ -264,9 +265,9 @@ RIGHT = {
                 for t in range(T):
                     h[t + 1] = np.tanh(hot[t] @ W + h[t] @ U + b)
                 z = h[1:] @ R + d
-                z -= z.max(-1, keepdims=True)
-                p = np.exp(z) / np.exp(z).sum(-1, keepdims=True)
-                loss = -(aim * np.log(np.maximum(p, 1e-300))).sum() / (B * T)
+                log_p = z - np.logaddexp.reduce(z, axis=-1)[..., None]
+                p = np.exp(log_p)
+                loss = -(aim * log_p).sum() / (B * T)
                 dz = (p - aim) / (B * T)
                 da, back = np.zeros_like(h[1:]), 0.0
                 for t in range(T - 1, -1, -1):
@@ -416,11 +417,12 @@ RIGHT = {
         """,
         "prepare": """
             def prepare(text, n_valid):
-                symbols = "".join(np.unique(list(text[:-n_valid])))
+                cut = len(text) - n_valid
+                symbols = "".join(np.unique(list(text[:cut])))
                 table = str.maketrans({s: chr(k) for k, s in enumerate(symbols, 1)})
                 code = lambda part: np.array([ord(s) if 0 < ord(s) <= len(symbols) else 0 for s in part.translate(table)])
-                raw = text[-n_valid:]
-                return code(text[:-n_valid]), np.where([s in symbols for s in raw], code(raw), 0), symbols
+                raw = text[cut:]
+                return code(text[:cut]), np.where([s in symbols for s in raw], code(raw), 0).astype(int), symbols
         """,
     },
 }
