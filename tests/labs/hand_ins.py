@@ -189,6 +189,12 @@ def split_inside_a_function_and_the_second_lost_its_name(nb):
 
 
 @hand_in()
+def split_with_a_trial_between(nb):
+    split(nb, "masked_cross_entropy", "    picked = ")
+    nb["cells"].insert(at(nb, "masked_cross_entropy") + 1, code("print(np.log(4.0))"))
+
+
+@hand_in()
 def split_in_three_inside_a_loop(nb):
     split(nb, "rnn_forward", "    h_seq = ", "        h_seq[:, t]")
 
@@ -215,6 +221,23 @@ def copied_and_answered_in_the_second(nb):
 @hand_in()
 def copied_and_answered_in_the_first(nb):
     insert(nb, "rnn_step", {**copy.deepcopy(get(nb, "rnn_step")), "source": STUBS[text(get(nb, "rnn_step"))], "id": "again"})
+
+
+@hand_in()
+def copied_and_begun_again_without_an_end(nb):
+    again = {**copy.deepcopy(get(nb, "rnn_step")), "id": "again"}
+    again["source"] = again["source"].replace("    return ", "    z = ") + "\n    raise NotImplementedError()"
+    insert(nb, "rnn_step", again)
+
+
+@hand_in()
+def answered_above_the_line_that_raises(nb):
+    get(nb, "rnn_step")["source"] += "\n    raise NotImplementedError()"
+
+
+@hand_in()
+def everything_twice(nb):
+    nb["cells"] += copy.deepcopy(nb["cells"])
 
 
 @hand_in()
@@ -349,6 +372,17 @@ def answer_became_raw_and_fenced(nb):
     get(nb, "rnn_step")["cell_type"] = "raw"
     cell = get(nb, "sample")
     cell["cell_type"], cell["source"] = "markdown", f"```python\n{text(cell)}\n```"
+
+
+@hand_in()
+def an_old_version_kept_as_text(nb):
+    insert(nb, "rnn_step", words("```python\ndef rnn_step(*args):\n    return 'my first idea'\n```"))
+    insert(nb, "rnn_step", words("def rnn_step(*args):\n    return 'my second idea'"))
+
+
+@hand_in()
+def cells_of_a_kind_that_jupyter_does_not_know(nb):
+    insert(nb, "rnn_step", {"cell_type": "sql", "source": "select mine from notes", "metadata": {}})
 
 
 @hand_in()

@@ -220,7 +220,7 @@ def test_pictures_in_a_text_are_named_and_the_text_below_them_is_kept(tmp_path):
     path = tmp_path / "x.ipynb"
     path.write_text(json.dumps({"cells": [{**cell("markdown", text), "attachments": {"b.png": {"image/png": data}}}]}), encoding="utf-8")
     [(_, _, got)], notes = cells_of(path)
-    assert got == "[picture: my sheet]\n\n[picture: b] [picture: ] and [a link](x) ![c](x.png)\n[1]: [picture: ]\nend"
+    assert got == "[picture: my sheet]\n\n[picture: b] [picture] and [a link](x) ![c](x.png)\n[1]: [picture]\nend"
     assert "pictures in your text (4)" in notes[0]
 
 

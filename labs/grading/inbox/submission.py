@@ -87,7 +87,7 @@ def cells_in(raw):
         which = f"cell {shown(name)}" if name else f"cell number {len(cells) + 1}"
         if kind != "code":
             for pattern in _PICTURES:
-                text, count = pattern.subn(r"[picture: \1]", text)
+                text, count = pattern.subn(lambda found: f"[picture: {found[1]}]" if found[1] else "[picture]", text)
                 pictures += count
         most = min(MAX_TEXT, left)
         if len(text) > most:
@@ -113,10 +113,11 @@ def _cells(data):
     sheets = [data] if isinstance(data, dict) else []
     if sheets and "cells" not in data and isinstance(data.get("worksheets"), list):  # as notebooks were before 2015
         sheets = [sheet for sheet in data["worksheets"] if isinstance(sheet, dict)]
-    kept = []
-    for cell in (c for sheet in sheets if isinstance(sheet.get("cells"), list) for c in sheet["cells"]):
-        if not isinstance(cell, dict) or cell.get("cell_type") not in ("code", "markdown", "raw", "heading"):
-            continue
+    kept, kinds = [], ("code", "markdown", "raw", "heading")
+    cells = [c for sheet in sheets if isinstance(sheet.get("cells"), list) for c in sheet["cells"] if isinstance(c, dict)]
+    if not any(cell.get("cell_type") in kinds for cell in cells):
+        return []
+    for cell in cells:
         text = cell.get("source", cell.get("input", ""))
         text = "".join(t for t in text if isinstance(t, str)) if isinstance(text, list) else text
         if isinstance(text, str):
@@ -124,8 +125,9 @@ def _cells(data):
             meta = meta.get("nbgrader") if isinstance(meta, dict) else None
             name = meta.get("grade_id") if isinstance(meta, dict) else cell.get("id")
             text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace").decode()
-            kind = "markdown" if cell["cell_type"] == "heading" else cell["cell_type"]
-            kept.append((kind, name[:200] if isinstance(name, str) else None, f"# {text}" if cell["cell_type"] == "heading" else text))
+            kind = cell.get("cell_type")
+            text = f"# {text}" if kind == "heading" else text
+            kept.append((kind if kind in kinds[:3] else "markdown", name[:200] if isinstance(name, str) else None, text))
     return kept
 
 

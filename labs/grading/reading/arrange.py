@@ -25,6 +25,7 @@ class Own:
     after: int = -1
     before: int | None = None
     said: reading.Reading | None = None
+    in_text: reading.Reading | None = None  # what it says if its text is code
     next_to: bool = False  # it follows directly on the text before it
     used: bool = False
 
@@ -93,6 +94,8 @@ class _Arrangement:
                 if self._unchanged(k, kind, text):
                     last, follows = k, False
                     continue
+            if k is not None and any(o.home == k and o.text == text for o in own):
+                continue  # a copy
             mine = Own("code" if kind == "code" else "markdown", text, after=last, next_to=follows)
             if k is not None and self.released[k]["solution"]:
                 mine.home = mine.after = last = k
@@ -128,18 +131,23 @@ class _Arrangement:
             first, count = own[0], 1
             while self.careful and count < min(MOST_JOINED, len(own)) and self._may_follow(own[count], own[count - 1], first):
                 count += 1
-            for n in range(count, 1, -1):
-                text = "\n".join(o.text for o in own[:n])
-                said = reading.read(text, self.stub)
-                if said.python:
-                    self.notes.append(f"cells that are code only together were joined: {_quoted(first.text.lstrip())}")
-                    first = dataclasses.replace(first, text=text, said=said)
-                    break
-            else:
-                n = 1
-            kept.append(first)
+            whole, n = next(((w, n) for n in range(count, 1, -1) if (w := self._whole(own[:n]))), (first, 1))
+            kept.append(whole)
             own = own[n:]
+        for k, cell in enumerate(self.released):  # parts of a split cell with another cell between them
+            parts = [o for o in kept if o.home == k and o.kind == cell["kind"] == "code"]
+            if self.careful and len(parts) > 1 and any(not o.said.python or _indented(o) for o in parts) and (whole := self._whole(parts)):
+                kept = [whole if o is parts[0] else o for o in kept if o not in parts[1:]]
         return kept
+
+    def _whole(self, parts):
+        """The cell that these were, if they are Python together."""
+        text = "\n".join(o.text for o in parts)
+        said = reading.read(text, self.stub)
+        if said.python:
+            self.notes.append(f"cells that are code only together were joined: {_quoted(parts[0].text.lstrip())}")
+            return dataclasses.replace(parts[0], text=text, said=said)
+        return None
 
     @staticmethod
     def _may_follow(part, before, first):
@@ -148,8 +156,7 @@ class _Arrangement:
             return False
         if not part.said.python or not before.said.python:
             return True
-        indented = part.text.lstrip("\n")[:1] in (" ", "\t") and before.text.rstrip().split("\n")[-1][:1] in (" ", "\t")
-        return indented and part.home is not None
+        return part.home is not None and _indented(part) and before.text.rstrip().split("\n")[-1][:1] in (" ", "\t")
 
     def _read(self, mine):
         if not self.careful:
@@ -169,11 +176,18 @@ class _Arrangement:
         if not of_code and not any(name in text for name in self.all):
             return reading.Reading(mine.text)
         said = reading.read(text, self.stub)
-        if said.python and (of_code or said.bound & self.all):  # an answer whose cell became one of text
-            mine.kind, mine.text = "code", text
-            what = _list(said.bound & self.all) or self.released[mine.home]["name"]
-            self.notes.append(f"the answer to {what} was in a cell of text: it is run as code")
+        if said.python and of_code:
+            self._run_as_code(mine, said)
+        elif said.python and said.bound & self.all:  # code if the function is written nowhere else
+            mine.in_text = said
+            return reading.Reading(mine.text)
         return said
+
+    def _run_as_code(self, mine, said):
+        """A cell of code that became one of text."""
+        mine.kind, mine.text, mine.said = "code", said.text, said
+        what = _list(said.bound & self.all) or self.released[mine.home]["name"]
+        self.notes.append(f"the answer to {what} was in a cell of text: it is run as code")
 
     # --- where it goes
 
@@ -201,11 +215,11 @@ class _Arrangement:
                 self.out.append((k, cell["kind"], "\n\n".join(map(_as_text, self.prose[k])) or cell["text"]))
             self._emit_up_to(k)
         self._say_what_is_missing()
-        return self.out, self.notes
+        return self.out, list(dict.fromkeys(self.notes))
 
     def _explanation(self, k):
         """Texts for a question in words: under its name, else next to it, else wherever they stand."""
-        free = [o for o in self.own if not o.used and o.before is None and _is_prose(o)]
+        free = [o for o in self.own if not o.used and o.before is None and not o.in_text and _is_prose(o)]
         near = [o for o in free if o.after == k or (not self.prose[k] and o.after == k - 1)]
         for mine in near:
             mine.used = True
@@ -244,7 +258,11 @@ class _Arrangement:
     def _defines(self, name, k):
         """The last text, before the part's test if there is one, that defines a function of the solution cell ``k``."""
         end = next((i for i, cell in enumerate(self.released) if i > k and cell["points"] and not cell["solution"]), len(self.released))
-        found = [o for o in self.own if not o.used and o.said.python and name in o.said.bound]
+        found = [o for o in self.own if not o.used and o.kind == "code" and o.said.python and name in o.said.bound]
+        if not found:
+            found = [o for o in self.own if not o.used and o.in_text and name in o.in_text.bound][-1:]
+            for mine in found:
+                self._run_as_code(mine, mine.in_text)
         nameless = [o for o in found if o.home is None]
         in_time = [o for o in nameless if o.after < end or o.before == end]
         return (in_time or nameless or found or [None])[-1]
@@ -254,7 +272,8 @@ class _Arrangement:
         nxt = self.functions[k + 1] if k + 1 < len(self.released) and not self._named(k + 1) else frozenset()
         for mine in self.own:
             if not mine.used and mine.after <= k and mine.home is None:
-                if mine.after == k and mine.said.python and mine.said.bound & nxt - self.written:
+                said = mine.in_text or mine.said
+                if mine.after == k and said.python and said.bound & nxt - self.written:
                     return
                 self._emit(mine, None)
 
@@ -288,7 +307,8 @@ class _Arrangement:
         for k in dict.fromkeys(named):
             if named.count(k) > 1:
                 name = self.released[k]["name"]
-                self.notes.append(f"cell {name} occurs more than once: all of it is kept, and the last version of a function counts")
+                what = "" if k in self.prose else ", and the last version of a function counts"
+                self.notes.append(f"cell {name} occurs more than once: all of it is kept{what}")
         for mine in self.own:
             if mine.before is not None:
                 name = self.released[mine.before]["name"]
@@ -297,7 +317,6 @@ class _Arrangement:
         if skipped:
             more = f" and {len(skipped) - 3} more" if len(skipped) > 3 else ""
             self.notes.append(f"lines for IPython or a shell are not run in grading: {', '.join(map(_quoted, skipped[:3]))}{more}")
-        self.notes = list(dict.fromkeys(self.notes))
 
     def _say_what_is_missing(self):
         here = {k for k in self.found if self.released[k]["name"]}
@@ -319,6 +338,10 @@ class _Arrangement:
 def _plain(text):
     """A text without what editors change."""
     return "\n".join(line.rstrip() for line in text.strip().split("\n"))
+
+
+def _indented(mine):
+    return mine.text.lstrip("\n")[:1] in (" ", "\t")
 
 
 def _is_prose(mine):

@@ -115,14 +115,17 @@ def _again(tree, empty, unwritten):
 
 
 def _is_empty(body):
-    """Only a docstring and ``raise NotImplementedError()``, ``pass`` or ``...``."""
-    *rest, last = body
-    if any(not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) for node in rest):
-        return False
-    if isinstance(last, ast.Raise):
-        raised = last.exc.func if isinstance(last.exc, ast.Call) else last.exc
-        return isinstance(raised, ast.Name) and raised.id == "NotImplementedError"
-    return isinstance(last, ast.Pass) or (isinstance(last, ast.Expr) and isinstance(last.value, ast.Constant))
+    """Nothing but a docstring, ``pass`` or ``...``; or no result before ``raise NotImplementedError()``."""
+    if all(isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) for node in body):
+        return True
+    for node in body:
+        if isinstance(node, ast.Raise):
+            raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+            if isinstance(raised, ast.Name) and raised.id == "NotImplementedError":
+                return True
+        if any(isinstance(part, ast.Return | ast.Yield | ast.YieldFrom) for part in ast.walk(node)):
+            return False
+    return False
 
 
 def _bound(node):
