@@ -43,6 +43,9 @@ claims: setup  ## Measure the lessons' claims over several seeds, where the code
 kills: setup  ## Kill the grader 50 times at random and check that every submission is graded once
 	@$(PY) tests/proofs/kills.py
 
+seeds: setup  ## Grade every collected wrong answer to a lab for 200 students: the same mark each time (takes an hour)
+	@ALL_STUDENTS=1 $(PY) -m pytest tests/labs -k 200_students -n $(or $(JOBS),2)
+
 binder: book  ## Make Binder's environment and open and run the lessons there in a browser (RNNLIB_DATA names the data)
 	@$(PY) tests/proofs/binder.py $(LESSON)
 

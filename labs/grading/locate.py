@@ -70,7 +70,7 @@ def _shapes(got, want, axes):
         if len(differ) == 1 and axes:
             a = differ[0]
             few = got.shape[a] < want.shape[a]
-            text += f": {abs(want.shape[a] - got.shape[a])} {_plural(axes[a])} {'are missing' if few else 'too many'}"
+            text += f": {_several(abs(want.shape[a] - got.shape[a]), axes[a])} {'missing' if few else 'too many'}"
         if min(got.shape, default=0) and _near(got[shared], want[shared]):
             text += "; what is there is right" if "missing" in text else "; the others are right"
     return text
@@ -140,6 +140,10 @@ def _where(wrong, axes, about, kind):
     return f"{int(wrong.sum())} of {wrong.size} entries differ, some in every {' and every '.join(axes)}{shared}: {kind}"
 
 
+def _several(n, name):
+    return f"{n} {name if n == 1 else _plural(name)}"
+
+
 def _plural(name):
     return f"{name[:-1]}ies" if name.endswith("y") and name[-2:-1] not in "aeo" else f"{name}s"
 
@@ -169,7 +173,7 @@ def _property(wrong, about):
             if bad.all() and not good.all():
                 found.append(f"only where there is {name}")
             elif not bad.any() and good.any():
-                found.append(f"only where there is no {name}")
+                found.append(f"only where there is no {name.removeprefix('a ').removeprefix('an ')}")
         elif not good.size:
             if np.ptp(values) == 0:
                 found.append(f"where each {name} is {values.flat[0]:g}")

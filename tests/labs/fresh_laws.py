@@ -6,6 +6,7 @@ everything from here as it does from :mod:`lab_laws`.
 
 import ast
 import importlib
+import os
 import re
 import textwrap
 
@@ -75,6 +76,23 @@ def test_a_constant_answer_gets_nothing(lab):
         for value in CONSTANTS:
             t = trial.run(lab.LAB, {part: "\n".join(f"def {name}(*args, **kwargs):\n    return {value}" for name in names)}, parts=[part])
             assert t.marks[part] == 0, (part, value, t.messages[part])
+
+
+@pytest.mark.slow
+def test_a_constant_in_the_right_shape_gets_nothing_and_fails_a_check(lab):
+    for texts in getattr(fresh(lab), "CONSTANT", {}).values():
+        for part, answer in texts.items():
+            for student in ("ada", "bob"):
+                t = trial.run(lab.LAB, {part: answer}, parts=[part], student=student)
+                assert t.marks[part] == 0 and f"{part}_check" in t.errors, (part, answer, t.messages[part])
+
+
+@pytest.mark.skipif(not os.environ.get("ALL_STUDENTS"), reason="takes an hour: make seeds")
+def test_every_mistake_gets_the_same_mark_from_200_students(lab):
+    for name, (part, old, new) in fresh(lab).WRONG.items():
+        answer = textwrap.dedent(new) if old is None else fresh(lab).BASE[part].replace(old, new)
+        marks = {trial.run(lab.LAB, {part: answer.strip()}, parts=[part], student=f"student {s}").marks[part] for s in range(200)}
+        assert len(marks) == 1, (name, marks)
 
 
 def test_the_notebook_says_that_passing_its_checks_is_the_beginning(lab):

@@ -1,5 +1,6 @@
 """The hidden tests of lab 1 are themselves tested: planted mistakes lose points with a message that names them, correct variants do not."""
 
+from fresh_laws import *  # noqa: F403
 from lab_laws import *  # noqa: F403  (the tests; they read the four names below)
 
 LAB = "lab01_sequences"
@@ -56,7 +57,7 @@ WRONG = {
     "batch first": ("windows", "return x.swapaxes(0, 1), y.swapaxes(0, 1)", "return x, y", "have changed places"),
     "target is the input": ("windows", "ids[1 : B * n * T + 1]", "ids[: B * n * T]", "targets are the inputs"),
     "target two ahead": ("windows", "ids[1 : B * n * T + 1]", "ids[2 : B * n * T + 2]", "two steps ahead"),
-    "target rolled in the window": ("windows", "y.swapaxes(0, 1)", "np.roll(x.swapaxes(0, 1), -1, -1)", "(a roll)"),
+    "target rolled in the window": ("windows", "y.swapaxes(0, 1)", "np.roll(x.swapaxes(0, 1), -1, -1)", "the window's first symbol"),
     "target rolled in the stream": (
         "windows",
         "y = ids[1 : B * n * T + 1].reshape(B, n, T)",
@@ -174,7 +175,7 @@ WRONG = {
         "entropy_rate",
         "pi = np.linalg.lstsq(balance, np.append(np.zeros(V), 1.0), rcond=None)[0]",
         "pi = np.linalg.matrix_power(P, 999)[0]",
-        "never settles",
+        "no power of P settles",
     ),
     "nats": ("entropy_rate", "np.log2(", "np.log(", "in nats"),
     "equal weights": ("entropy_rate", "float(pi @ (P * surprise).sum(1))", "float((P * surprise).sum(1).mean())", "weighted equally"),
@@ -205,7 +206,7 @@ WRONG = {
         "temperature_softmax",
         "z.max(-1, keepdims=True)",
         "z.max()",
-        "the whole array's largest will not do",
+        "the whole array's largest, or a mean, will not do",
     ),
     "not divided": ("temperature_softmax", "return e / e.sum(-1, keepdims=True)", "return e", "not divided by their sum"),
     "logarithms": (

@@ -39,7 +39,7 @@ CASES = {
     "late": (np.concatenate([RIGHT[:, :1], RIGHT[:, :-1]], 1), "each step has the numbers of the step before it"),
     "rows moved": (RIGHT[[1, 0, 3, 2]], "the numbers are right, but in other places"),
     "axes": (RIGHT.swapaxes(0, 1), "the numbers are right, the axes are in another order"),
-    "too short": (RIGHT[:, :4], "2 steps are missing; what is there is right"),
+    "too short": (RIGHT[:, :4], "2 steps missing; what is there is right"),
     "one axis less": (RIGHT[:, :, 0], "the axis of the units is missing"),
 }
 

@@ -97,7 +97,17 @@ def run(lab, answers=None, *, untouched=False, parts=None, student="trial", remo
 
 def _define(text, namespace):
     """Run hidden tests without their last line, the mark."""
-    exec(compile(ast.Module(ast.parse(text).body[:-1], []), "<hidden tests>", "exec"), namespace)
+    exec(_definitions(text), namespace)
+
+
+@functools.cache
+def _definitions(text):
+    return compile(ast.Module(ast.parse(text).body[:-1], []), "<hidden tests>", "exec")
+
+
+@functools.lru_cache(maxsize=256)
+def _compiled(text, filename):
+    return compile(text, filename, "exec")
 
 
 def stub(text):
@@ -119,7 +129,7 @@ def _execute(name, text, namespace):
     linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
     with contextlib.redirect_stdout(io.StringIO()):
         try:
-            exec(compile(text, filename, "exec"), namespace)
+            exec(_compiled(text, filename), namespace)
         except Exception as error:
             return error
     return None
