@@ -680,6 +680,13 @@ def explained_somewhere_else_and_nameless(nb):
 
 
 @hand_in()
+def comments_that_explain_nothing(nb):
+    empty(nb, "explain")
+    get(nb, "bidirectional")["source"] += "\n# old:\n# def flip(a):\n#     return a[:, ::-1]\n# for b in range(3):\n#     print(b, 'is not used any more')\n"
+    get(nb, "sample")["source"] += "\n# can this be faster?"
+
+
+@hand_in()
 def explained_in_an_answers_comments(nb):
     (mine,) = delete(nb, "explain")
     get(nb, "bidirectional")["source"] += f"\n# {mine}"

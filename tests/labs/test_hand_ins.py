@@ -21,7 +21,6 @@ from labs.grading.inbox.submission import cells_in, read_file
 from labs.grading.text import source
 
 LAB, OTHERS = "lab02_rnn", ("lab03_bptt", "lab05_lstm")
-NOT_EXPLAINED = ("nothing_written", "explained_in_an_answers_comments")
 ON_A_PAGE = (
     *("split_inside_a_function", "a_draft_that_does_not_parse_above_the_answer", "given_cells_reformatted_or_broken"),
     *("from_colab_with_magics_on_top", "shells_and_magics_between", "a_photo_pasted", "explanation_became_code"),
@@ -82,7 +81,8 @@ def expected(lab, name):
     _, lost = HAND_INS[name]
     metas = [m for c in source.notebook(lab).cells if (m := source.meta(c)).get("points") and not m["solution"]]
     parts = {m["grade_id"].removesuffix("_test"): m["points"] for m in metas}
-    return {part: 0.0 if part in lost else points for part, points in parts.items()} | {"explain": 0.0 if name in NOT_EXPLAINED else None}
+    explained = name not in ("nothing_written", "comments_that_explain_nothing")
+    return {part: 0.0 if part in lost else points for part, points in parts.items()} | {"explain": None if explained else 0.0}
 
 
 def own_lines(course, name):

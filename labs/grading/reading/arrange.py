@@ -11,6 +11,8 @@ import re
 from labs.grading.reading import cells as reading
 
 MOST_JOINED, SHOWN = 6, 60
+_CODE = re.compile(r"(def|class|import|from|for|while|if|return|print|@|%|!)\b|.*(?<![=!<>])=(?!=)|.*\w\(")
+REMARK = 12  # words of a comment that may be an explanation
 UNREAD = "reading the cells took too long: answers were found by the names of their cells only"
 
 
@@ -228,6 +230,8 @@ class _Arrangement:
         if was_there or near:
             return
         words = [o for o in free if len(o.text.split()) > 4]
+        if not words and self.careful:
+            words = [Own("code", block) for o in self.own if o.kind == "code" for block in _remarks(o.text)]
         if words and len(self.prose) == 1:
             self.prose[k] = words
             self.notes.append(f"the cell {self.released[k]['name']} is empty: your text from other cells was copied into it")
@@ -351,8 +355,14 @@ def _is_prose(mine):
     lines = [line.strip() for line in mine.text.strip().split("\n") if line.strip()]
     if all(line.startswith("#") for line in lines):
         return True
-    code = re.compile(r"(def|class|import|from|for|while|if|return|print|@|%|!)\b|.*(?<![=!<>])=(?!=)|.*\w\(")
-    return not mine.said.python and len(mine.text.split()) > 4 and not any(code.match(line) for line in lines)
+    return not mine.said.python and len(mine.text.split()) > 4 and not any(_CODE.match(line) for line in lines)
+
+
+def _remarks(text):
+    """Comments of a text, from its margin, that are sentences and not code."""
+    found = [block.rstrip() for block in re.findall(r"(?m)(?:^#.*\n?)+", text)]
+    lines = [[line.lstrip("# ") for line in block.split("\n")] for block in found]
+    return [block for block, said in zip(found, lines, strict=True) if sum(len(s.split()) for s in said if not _CODE.match(s)) > REMARK]
 
 
 def _as_text(mine):
