@@ -1,5 +1,6 @@
 """The hidden tests of lab 5 are themselves tested: planted mistakes lose points with a message that names them, correct variants do not."""
 
+from fresh_laws import *  # noqa: F403  (the tests of the answers in tests/labs/fresh)
 from lab_laws import *  # noqa: F403  (the tests; they read the four names below)
 
 LAB = "lab05_lstm"
@@ -43,7 +44,7 @@ WRONG = {
     "c_0 ignored": ("lstm_forward", "np.zeros((B, H)) if c_0 is None else np.array(c_0)", "np.zeros((B, H))", "c_0 is ignored"),
     "h_0 ignored": ("lstm_forward", "np.zeros((B, H)) if h_0 is None else np.array(h_0)", "np.zeros((B, H))", "h_0 is ignored"),
     "c starts at h_0": ("lstm_forward", "if c_0 is None else np.array(c_0)", "if h_0 is None else np.array(h_0)", "c starts at c_0"),
-    "state swapped": ("lstm_forward", "h_new, c_new = step", "c_new, h_new = step", None),
+    "state swapped": ("lstm_forward", "h_new, c_new = step", "c_new, h_new = step", "taken in the wrong order"),
     "state swapped between steps": (
         "lstm_forward",
         "h_seq[:, t] = np.where(valid, h, 0.0)",
@@ -57,7 +58,7 @@ WRONG = {
     "padding not zero": ("lstm_forward", "np.where(valid, h, 0.0)", "h", "repeats its last state"),
     "time backwards": ("lstm_forward", "for t in range(T):", "for t in reversed(range(T)):", "time runs backwards"),
     "one buffer": ("lstm_forward", "return h_seq,", "h_seq[:] = h[:, None]; return h_seq,", "all steps hold the last state"),
-    "h_T and c_T exchanged": ("lstm_forward", "return h_seq, h, c", "return h_seq, c, h", "it is h"),
+    "h_T and c_T exchanged": ("lstm_forward", "return h_seq, h, c", "return h_seq, c, h", "h_T and c_T are exchanged"),
     # 3 · backward of a step
     "no path through h": ("lstm_step_backward", "dc = dc_t + dh_t * o * (1 - tanh_c**2)", "dc = dc_t", "path through h_t is missing"),
     "dc_t ignored": ("lstm_step_backward", "dc = dc_t + dh_t", "dc = dh_t", "dc_t is ignored"),
@@ -79,7 +80,7 @@ WRONG = {
     "db not summed": ("lstm_step_backward", "da.sum(0)", "da", "not summed over the batch"),
     "db mean": ("lstm_step_backward", "da.sum(0)", "da.mean(0)", "mean over the batch"),
     # 4 · backward of a sequence
-    "dc not carried": ("lstm_backward", "dx[:, t], dh, dc, dW", "dx[:, t], dh, _, dW", None),
+    "dc not carried": ("lstm_backward", "dx[:, t], dh, dc, dW", "dx[:, t], dh, _, dW", "dc stays dc_T"),
     "no dc_prev": ("lstm_backward", "+ dh_seq[:, t], dc, now", "+ dh_seq[:, t], dc * (t == dh_seq.shape[1] - 1), now", "dc is not carried"),
     "dh not carried": (
         "lstm_backward",
@@ -156,7 +157,7 @@ WRONG = {
         "gru_step",
         "    r = 1 / (1",
         "    x_r, x_z, W_hr, W_hz, b_hr, b_hz = x_z, x_r, W_hz, W_hr, b_hz, b_hr\n    r = 1 / (1",
-        "exchanged",
+        "read in the order z, r, n",
     ),
     "bias outside r": ("gru_step", "r * (h_prev @ W_hn + b_hn)", "r * (h_prev @ W_hn) + b_hn", "b_hn is outside r"),
     "r on the input": (
