@@ -25,6 +25,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from paired import machine  # noqa: E402
 from proofs import LAB, hand_in, store  # noqa: E402
 
+UNLOCKED = "--Locked.unlocked=True"
+
 
 def run(*words, cwd=ROOT):
     """Seconds that a program took; an error ends the benchmark with what it said."""
@@ -61,8 +63,8 @@ def main():
     print(machine())
     ours = ("labs.grading", "grade", "--lab", "2", "--quiet", "--workers", workers, "--course", ".")
     ways = {
-        "nbgrader autograde, as it comes": (n, ("nbgrader", "autograde", LAB, "--Execute.shutdown_kernel=graceful")),
-        "nbgrader autograde, this course's settings": (max(1, n // 4), ("nbgrader", "autograde", LAB)),
+        "nbgrader autograde, as it comes": (n, ("nbgrader", "autograde", LAB, UNLOCKED, "--Execute.shutdown_kernel=graceful")),
+        "nbgrader autograde, this course's settings": (max(1, n // 4), ("nbgrader", "autograde", LAB, UNLOCKED)),
         f"labs.grading grade, locked, {workers} workers": (n, ours),
     }
     rates, found = {}, []

@@ -36,7 +36,13 @@ c.LimitOutput.max_lines = 500
 c.FileNameCollectorPlugin.named_regexp = r".*/extracted/(?P<student_id>[^/]+?)(?:[_-]lab\d\d\w*)?/(?:.*/)?(?P<file_id>[^/]+)$"
 c.ZipCollectApp.strict = True
 
+# A bare `nbgrader autograde` or `generate_assignment`, and Formgrader's buttons for them, name our command instead.
+# To have nbgrader run students' code as you, without any sandbox: nbgrader autograde LAB --Locked.unlocked=True
+c.Autograde.exporter_class = "labs.grading.desk.buttons.Locked"
+c.GenerateAssignment.exporter_class = "labs.grading.desk.buttons.Locked"
+
 # Feedback: no hidden test's source, nothing active in a page that somebody opens.
+c.GenerateFeedback.exporter_class = "labs.grading.desk.page.Page"
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",
     "labs.grading.desk.page.SafePage",

@@ -15,6 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.slow
 
 LAB, POINTS, BY_HAND = "lab02_rnn", 50.0, 6.0
+UNLOCKED = "--Locked.unlocked=True"
 MODEL, UNTOUCHED, WRONG, NOT_JSON, EMPTY = "ada", "ben", "cleo", "dan", "eve"
 
 
@@ -57,7 +58,7 @@ def course(tmp_path_factory):
     """A course of its own, through all the steps once."""
     c = tmp_path_factory.mktemp("course")
     run("labs.grading", "build", "--lab", "2", "--course", c)
-    run("nbgrader", "generate_assignment", LAB, cwd=c)
+    run("nbgrader", "generate_assignment", LAB, UNLOCKED, cwd=c)
     archive = c / "downloaded" / LAB / "archive"
     archive.mkdir(parents=True)
     hand_in(archive, MODEL, solved(c))
@@ -66,7 +67,7 @@ def course(tmp_path_factory):
     hand_in(archive, NOT_JSON, "my homework, as promised")
     hand_in(archive, EMPTY, "")
     run("nbgrader", "zip_collect", LAB, cwd=c)
-    said = run("nbgrader", "autograde", LAB, cwd=c, ok=False)  # the two broken ones make it complain
+    said = run("nbgrader", "autograde", LAB, UNLOCKED, cwd=c, ok=False)  # the two broken ones make it complain
     (c / "bare.log").write_text(said, encoding="utf-8")
     (c / "rest.log").write_text(run("labs.grading", "grade", "--lab", "2", "--course", c, "--quiet"), encoding="utf-8")
     mark = "from labs.grading.course import Course; import sys; b = Course(sys.argv[1]).book(); "

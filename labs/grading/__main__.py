@@ -1,6 +1,7 @@
 """``python -m labs.grading VERB --lab lab02_rnn``: the steps from a lab's source to its grades."""
 
 import argparse
+import contextlib
 import pathlib
 import shlex
 import shutil
@@ -81,7 +82,7 @@ def main(words=None):
     o = parser().parse_args(words)
     warnings.simplefilter("ignore")  # of other people's libraries
     try:
-        return (o.run(*_place(o), o) if "lab" in o else o.run(o)) or 0
+        return (_in_course(o) if "lab" in o else o.run(o)) or 0
     except Unsafe as problem:
         print(f"Nothing was graded: this machine cannot sandbox students' code. Missing layer: {problem}", file=sys.stderr)
         print("Use another machine, or grade without this layer: --allow-missing LAYER.", file=sys.stderr)
@@ -96,6 +97,16 @@ def main(words=None):
         else:
             raise
         return 1
+
+
+def _in_course(o):
+    course, lab = _place(o)
+    if o.run in (_open, _solutions):
+        return o.run(course, lab, o)
+    with course.at_work(o.verb) if o.run in (_build, _release, _collect, _grade, _feedback) else contextlib.nullcontext():
+        if o.run not in (_build, _collect):
+            course.check_gradebook(lab)
+        return o.run(course, lab, o)
 
 
 def _place(o):

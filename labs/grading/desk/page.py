@@ -1,9 +1,15 @@
-"""What nbconvert makes a feedback page of: nothing active, and no hidden test. ``nbgrader_config.py`` names it."""
+"""What nbconvert makes a feedback page of: nothing active, and no hidden test. ``nbgrader_config.py`` names both classes."""
 
+import html
+import re
+
+from nbconvert.exporters import HTMLExporter
 from nbconvert.preprocessors import Preprocessor
 
 from labs.grading.inbox import safe
 from labs.grading.text import source
+
+SHORT = 8  # characters: a line this short is in every program
 
 
 class SafePage(Preprocessor):
@@ -24,3 +30,37 @@ class SafePage(Preprocessor):
         else:
             cell.source = safe.markdown(cell.source)
         return cell, resources
+
+
+class Page(HTMLExporter):
+    """nbconvert exporter of the feedback pages: a page that shows a hidden line is an error, never a file."""
+
+    def from_notebook_node(self, nb, resources=None, **kw):
+        lab = (resources or {}).get("nbgrader", {}).get("assignment")
+        secret = hidden_lines(nb, source.notebook(lab) if lab in source.names() else None)
+        page, resources = super().from_notebook_node(nb, resources, **kw)
+        if found := shown(page, secret):
+            raise ValueError(f"{lab}: the page was not written because it would show {len(found)} lines of hidden tests")
+        return page, resources
+
+
+def hidden_lines(nb, full=None):
+    """The lines of hidden tests in a graded notebook and in the lab's ``full`` one that nobody has seen in the notebook itself."""
+    secret = "\n".join(source.hidden(cell) for cell in [*nb.cells, *(full.cells if full else ())])
+    tests = {source.meta(c).get("grade_id") for c in nb.cells if source.meta(c).get("grade") and not source.meta(c).get("solution")}
+    seen = [source.without_hidden(c.source) for c in nb.cells if source.meta(c).get("grade_id") not in tests]
+    seen += [source.without_hidden(c.source) for c in full.cells] if full else []
+    seen = _plain("\n".join(seen))
+    lines = {_plain(line) for line in secret.split("\n")}
+    return {line for line in lines if len(line) > SHORT and line not in seen}
+
+
+def shown(page, lines):
+    """Which of ``lines`` stand in a page, in its text or in its source."""
+    raw = html.unescape(page)
+    texts = (_plain(raw), _plain(html.unescape(re.sub(r"<[^>]*>", "", page))))
+    return sorted(line for line in lines if any(line in text for text in texts))
+
+
+def _plain(text):
+    return " ".join(text.split())
