@@ -1,5 +1,6 @@
 """The hidden tests of lab 2 are themselves tested: planted mistakes lose points with a message that names them, correct variants do not."""
 
+from fresh_laws import *  # noqa: F403  (the tests of the answers in tests/labs/fresh)
 from lab_laws import *  # noqa: F403  (the tests; they read the four names below)
 
 from labs.grading.marks import trial
@@ -75,7 +76,7 @@ WRONG = {
     "divided by B T": ("masked_cross_entropy", "picked[mask].sum()) / N", "picked[mask].sum()) / mask.size", "divided by B * T"),
     "sum, not mean": ("masked_cross_entropy", "picked[mask].sum()) / N", "picked[mask].sum())", "not divided"),
     "bits": ("masked_cross_entropy", "picked[mask].sum()) / N", "picked[mask].sum()) / N / np.log(2)", "bits"),
-    "no shift": ("masked_cross_entropy", "logits - logits.max(-1, keepdims=True)", "logits", "subtract the largest logit"),
+    "no shift": ("masked_cross_entropy", "logits - logits.max(-1, keepdims=True)", "logits", "subtract each token's largest logit"),
     "gradient not divided": ("masked_cross_entropy", "dlogits * mask[..., None] / N", "dlogits * mask[..., None]", "not divided by N"),
     "gradient by B T": (
         "masked_cross_entropy",
@@ -225,7 +226,7 @@ RIGHT = {
         "rnn_forward": """
             def after(h, x_t, W_xh, W_hh, b_h, alive):
                 new = np.tanh(np.concatenate([x_t, h], 1) @ np.concatenate([W_xh, W_hh], 0) + b_h)
-                return alive * new + (1 - alive) * h
+                return np.where(alive > 0, new, h)
 
             def rnn_forward(x, W_xh, W_hh, b_h, h_0=None, lengths=None):
                 B, T, D = x.shape
@@ -237,7 +238,7 @@ RIGHT = {
                 states = [h_0]
                 for t in range(T):
                     states.append(after(states[-1], x[:, t], W_xh, W_hh, b_h, alive[:, t]))
-                return np.stack(states[1:], axis=1) * alive, states[-1]
+                return np.where(alive > 0, np.stack(states[1:], axis=1), 0), states[-1]
         """,
         "bidirectional": """
             def bidirectional(x, forward_params, backward_params, lengths):
@@ -272,8 +273,9 @@ RIGHT = {
         """,
         "masked_cross_entropy": """
             def masked_cross_entropy(logits, targets, mask):
-                z = logits.copy()
+                z = np.array(logits, dtype=float)
                 z -= z.max(axis=2)[:, :, None]
+                nats = np.log(np.exp(z).sum(axis=2)) - np.take_along_axis(z, targets[:, :, None], 2)[:, :, 0]
                 np.exp(z, out=z)
                 z /= z.sum(axis=2)[:, :, None]
                 N = mask.sum()
@@ -281,7 +283,7 @@ RIGHT = {
                     return 0.0, np.zeros_like(logits)
                 loss = 0.0
                 for b, t in zip(*np.nonzero(mask)):
-                    loss -= np.log(z[b, t, targets[b, t]])
+                    loss += nats[b, t]
                     z[b, t, targets[b, t]] -= 1
                 z[~mask] = 0
                 return loss / N, z / N
