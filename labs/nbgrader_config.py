@@ -28,7 +28,7 @@ c.Execute.timeout = 60
 c.Execute.interrupt_on_timeout = True
 c.Execute.shutdown_kernel = "immediate"
 c.Execute.store_widget_state = False
-c.Execute.extra_arguments = ["--HistoryManager.hist_file=:memory:", "--log-level=ERROR"]
+c.Execute.extra_arguments = ["--HistoryManager.hist_file=:memory:", "--log-level=ERROR", "--ext=labs.grading.banned.guard"]
 c.OverwriteCells.add_missing_cells = True
 c.LimitOutput.max_lines = 500
 

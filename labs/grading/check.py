@@ -21,8 +21,7 @@ import warnings
 
 import numpy as np
 
-from labs.grading.banned.objects import Forbidden, in_function, switched_off
-from labs.grading.banned.texts import in_texts
+from labs.grading.banned.reached import Forbidden, Rules, watched
 from labs.grading.locate import locate
 
 MAX_WHY = 2000  # characters
@@ -48,27 +47,61 @@ class StudentError(Wrong):
     """The student's function raised."""
 
 
+class Reached(Wrong):
+    """The student's function called a ready-made answer."""
+
+
+_OURS = set()  # the marks of the cells that define provided functions
+
+
+def ours(*marks):
+    """Say which cells are the lab's own; `build` writes this line into hidden tests."""
+    _OURS.update(marks)
+
+
 def sizes(rng, n, low=2, high=9):
     """``n`` sizes, all different: a swapped axis never fits by accident."""
     return [int(s) for s in rng.choice(np.arange(low, high), size=n, replace=False)]
 
 
-def call_here(fn, args, kwargs):
-    """Call in this process. Returns the result and the positions (from 1) of arguments that the call changed."""
+def call_here(fn, args, kwargs, rules=None, settle=None):
+    """Call in this process. Returns the result and the positions (from 1) of arguments that the call changed.
+
+    ``settle`` makes plain data of the result while the call is still watched: what computes itself only when it is looked at is seen too.
+    """
     sent = copy.deepcopy(args)
     said = io.StringIO()
     try:
-        with switched_off(), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), warnings.catch_warnings():
+        with watched(rules or Rules()), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with np.errstate(all="ignore"):
-                result = fn(*sent, **copy.deepcopy(kwargs))
+                result = _called(fn, sent, copy.deepcopy(kwargs))
+                result = (settle or _settled)(result)
     except Forbidden as error:
-        raise Wrong(f"your code calls {error}, which does this part's work: write the equation instead") from None
+        raise Reached(f"your function called {error} when it ran; this part asks you to write that yourself") from None
+    return result, [i for i, (a, b) in enumerate(zip(args, sent, strict=True), 1) if not _same(a, b)]
+
+
+def _called(fn, args, kwargs):
+    try:
+        return fn(*args, **kwargs)
+    except Forbidden:
+        raise
     except NotImplementedError:  # what nbgrader's release puts in place of an answer: the student has not begun this part
         raise StudentError("not written yet") from None
     except Exception as error:
         raise StudentError(_where(error)) from None
-    return result, [i for i, (a, b) in enumerate(zip(args, sent, strict=True), 1) if not _same(a, b)]
+
+
+def _settled(value):
+    """``value`` with arrays in place of objects that give one when they are asked."""
+    if isinstance(value, list | tuple):
+        return (list if isinstance(value, list) else tuple)(map(_settled, value))
+    if isinstance(value, dict):
+        return {key: _settled(item) for key, item in value.items()}
+    if hasattr(value, "detach"):
+        return value.detach()
+    return np.asarray(value) if hasattr(value, "__array__") and not isinstance(value, np.ndarray | np.generic) else value
 
 
 def _where(error):
@@ -223,7 +256,8 @@ class Part:
     def __init__(self, name, points, provided=(), banned=()):
         self.name, self.points, self.provided, self.banned, self.cases = name, points, provided, banned, []
         self._shown = collections.defaultdict(set)  # a mistake -> the right values of the results that it explained
-        self._read = {}  # id of a function -> the forbidden thing that it is made of, or None
+        rules = map(frozenset, (banned, provided, _OURS))
+        self._rules, self._reached, self._called = Rules(*rules), {}, set()  # function -> what it reached; functions of this case
 
     def case(self, points, title):
         """Register ``function(rng)`` as a case worth ``points``."""
@@ -240,20 +274,19 @@ class Part:
         Raises
         ------
         Wrong
-            The function is made of what the lab asks to write, raises, or changes its arguments.
+            The function reaches what the lab asks to write, raises, or changes its arguments.
 
         Notes
         -----
         Afterwards ``processor_seconds`` is the processor time that the call took.
         """
-        if id(fn) not in self._read:
-            texts = getattr(fn, "student_texts", None)  # where the function itself is out of sight
-            found = in_function(fn, self.provided, self.banned) if texts is None else in_texts(texts, fn.name, self.banned)
-            self._read[id(fn)] = found
-        if self._read[id(fn)]:
-            raise Wrong(f"your code uses {self._read[id(fn)]}, which does this part's work: write the equation instead")
+        self._called.add(id(fn))
         run, began = fn.remote_call if hasattr(fn, "remote_call") else functools.partial(call_here, fn), time.process_time()
-        result, changed = run(args, kwargs)
+        try:
+            result, changed = run(args, kwargs, self._rules)
+        except Reached as why:
+            self._reached[id(fn)] = str(why)
+            raise
         self.processor_seconds = getattr(fn, "processor_seconds", time.process_time() - began)
         if changed:
             raise Wrong(f"your function changes argument {', '.join(map(str, changed))} in place; work on a copy")
@@ -270,9 +303,12 @@ class Part:
         """Run the cases, print one line a case, and return the points reached as one plain float."""
         if abs(sum(p for p, _, _ in self.cases) - self.points) > 1e-9:
             raise ValueError(f"{self.name}: expected cases worth {self.points} points in all, got {sum(p for p, _, _ in self.cases)}")
-        got, lines = 0.0, []
+        got, lines, ran = 0.0, [], []
         for points, title, function in self.cases:
-            why = self._run(title, function)
+            self._called = set()
+            ran.append((points, title, self._run(title, function), self._called))
+        for points, title, why, called in ran:
+            why = why or next((self._reached[fn] for fn in called if fn in self._reached), None)  # nothing for a function that reaches it
             got += 0.0 if why else points
             lines.append(f"  [{'lost' if why else ' ok '}] {title}: {0 if why else points:g} of {points:g}")
             if why:

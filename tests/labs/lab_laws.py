@@ -15,7 +15,7 @@ import pytest
 from labs.grading.marks import trial
 from labs.grading.text import source
 
-FORBIDDEN = "which does this part's work: write the equation instead"
+READY_MADE = "this part asks you to write that yourself"
 TIME = "In grading, a cell or a call of one of your functions may take 20 seconds, and the whole notebook with its tests two minutes."
 
 
@@ -50,8 +50,8 @@ def test_a_planted_mistake_loses_points_and_is_named(lab, wrong):
     assert t.marks[part] < lab.POINTS[part]
     assert words is None or words in t.messages[part], t.messages[part]
     assert "cannot be compared" not in t.messages[part]
-    if FORBIDDEN in t.messages[part]:  # the reader of texts, which the locked grader uses, finds it too
-        assert FORBIDDEN in trial.run(lab.LAB, {part: planted}, parts=[part], remote=True).messages[part]
+    if READY_MADE in t.messages[part]:  # and then it earns nothing, as the locked grader sees it too
+        assert READY_MADE in trial.run(lab.LAB, {part: planted}, parts=[part], remote=True).messages[part]
 
 
 def test_a_correct_but_different_solution_gets_every_point(lab, right):

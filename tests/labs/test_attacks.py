@@ -212,7 +212,7 @@ LEAKS = {
     "ptrace": "import ctypes\nprint('TRACED' if ctypes.CDLL(None).ptrace(16, 1, 0, 0) == 0 else 'refused')",
     "a new namespace": "import ctypes\nprint('UNSHARED' if ctypes.CDLL(None).unshare(0x10000000) == 0 else 'refused')",
     "a mount": "import ctypes\nprint('MOUNTED' if ctypes.CDLL(None).mount(b'none', b'/tmp', b'tmpfs', 0, None) == 0 else 'refused')",
-    "the library's own answer": reads(f"{ROOT}/rnnlib/scratch/rnn.py") + "try:\n    import rnnlib.scratch.rnn; print('CONNECTED')\nexcept Exception as e: print('refused')",
+    "the library's own answer": reads(f"{ROOT}/rnnlib/scratch/rnn.py") + "import inspect, rnnlib.scratch.rnn as a\ntry: print('CONN' + 'ECTED', inspect.getsource(a))\nexcept OSError: print('refused')",
     "open descriptors": "import os\nfor fd in range(3, 64):\n    try: print(os.read(fd, 10**6)) if os.fstat(fd).st_mode & 0o170000 == 0o100000 else None\n    except OSError: pass",
     "a link to another's work": "import os\ntry: os.symlink('/etc/shadow', 'me'); print(open('me').read())\nexcept OSError: print('refused')",
     "a server of its own": "import socket\ns = socket.socket(socket.AF_INET) if False else None\ntry: socket.socket(socket.AF_INET).listen(); print('CONNECTED')\nexcept OSError: print('refused')",

@@ -125,7 +125,8 @@ def result(released, student, lost=(), note=None, answer="h = 1"):
             cell.source = "my words"
     if note:
         nb.cells.insert(0, nbformat.v4.new_markdown_cell(f"**About the file**\n\n- {note}", id="about-this-file"))
-    return {"student": student, "marks": marks, "notes": [note] if note else [], "notebook": json.dumps(nb), "layers": {}, "seconds": 1.0}
+    said = {"waiting": [], "notes": [note] if note else [], "notebook": json.dumps(nb)}
+    return {"student": student, "marks": marks, **said, "layers": {}, "seconds": 1.0}
 
 
 @pytest.fixture(scope="module")

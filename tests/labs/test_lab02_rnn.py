@@ -143,15 +143,20 @@ WRONG = {
         "return torch.rnn_tanh_cell(*map(torch.as_tensor, (x_t, h_prev, W_xh.T, W_hh.T, b_h, 0 * b_h))).numpy()\n    ",
         "rnn_tanh_cell",
     ),
-    "torch.nn": ("rnn_step", "return ", "torch.nn.RNN(2, 3); return ", "torch.nn"),
+    "torch.nn": ("rnn_step", "return ", "torch.nn.RNN(2, 3)(torch.zeros(1, 1, 2)); return ", "torch.nn"),
     "the course's library": (
         "rnn_forward",
         "B, T, _ =",
-        "from rnnlib.scratch.rnn import rnn_forward as answer\n    B, T, _ =",
+        "from rnnlib.scratch.rnn import rnn_forward as answer\n    answer(x, W_xh, W_hh, b_h)\n    B, T, _ =",
         "rnnlib.scratch",
     ),
-    "autograd": ("masked_cross_entropy", "N = max", "z = torch.tensor(logits, requires_grad=True); N = max", "requires_grad"),
-    "a detour": ("rnn_step", "return ", 'exec("pass"); return ', "exec"),
+    "autograd": ("masked_cross_entropy", "N = max", "torch.tensor(1.0, requires_grad=True).backward(); N = max", "backward"),
+    "a detour": (
+        "rnn_step",
+        "return ",
+        "exec('torch.rnn_tanh_' + 'cell(*[torch.ones(1, 1)] * 4)'); return ",
+        "rnn_tanh_cell",
+    ),
 }
 
 RIGHT = {

@@ -166,24 +166,29 @@ WRONG = {
             torch.tanh(leaves[0] @ leaves[2] + leaves[1] @ leaves[3]).backward(torch.tensor(dh_t))
             return *(a.grad.numpy() for a in leaves), dh_t.sum(0)
         """,
-        "which does this part's work",
+        "your function called torch.Tensor.backward",
     ),
     "the provided step": ("step_backward", "da = dh_t", "return step_back(dh_t, x_t, h_prev, h_t, W_xh, W_hh)\n    da = dh_t", "NameError"),
     "the course's library": (
         "rnn_backward",
         "T = x.shape[1]",
-        "from rnnlib.scratch.rnn import rnn_backward as answer\n    T = x.shape[1]",
+        "from rnnlib.scratch.rnn import rnn_backward as answer\n    answer()\n    T = x.shape[1]",
         "rnnlib.scratch",
     ),
-    "torch.func": ("jacobian_product", "B, _, H =", "torch.func.jacrev(np.tanh)\n    B, _, H =", "torch.func"),
-    "forward mode": ("jacobian_product", "B, _, H =", "torch.autograd.functional.jacobian\n    B, _, H =", "torch.autograd"),
+    "torch.func": ("jacobian_product", "B, _, H =", "torch.func.jacrev(torch.tanh)(torch.ones(2))\n    B, _, H =", "torch.autograd"),
+    "forward mode": ("jacobian_product", "B, _, H =", "torch.func.jacfwd(torch.tanh)(torch.ones(2))\n    B, _, H =", "make_dual"),
     "scipy's differences": (
         "grad_check",
         "grads = {}",
-        "from scipy.optimize._numdiff import approx_derivative\n    grads = {}",
+        "from scipy.optimize._numdiff import approx_derivative\n    approx_derivative(np.sin, 1.0)\n    grads = {}",
         "approx_derivative",
     ),
-    "aten's slope": ("step_backward", "dh_t * (1 - h_t**2)", "torch.ops.aten.tanh_backward(dh_t, h_t)", "torch.ops"),
+    "aten's slope": (
+        "step_backward",
+        "dh_t * (1 - h_t**2)",
+        "torch.ops.aten.tanh_backward(torch.tensor(dh_t), torch.tensor(h_t)).numpy()",
+        "torch.ops",
+    ),
 }
 
 RIGHT = {

@@ -205,7 +205,7 @@ WRONG = {
         "torch.nn",
     ),
     "torch's orthogonal": ("orthogonal", "n, m =", "torch.nn.init.orthogonal_(torch.zeros(2, 2))\n    n, m =", "torch.nn"),
-    "scipy's polar": ("orthogonal", "n, m =", "from scipy.linalg import polar\n    n, m =", "polar"),
+    "scipy's polar": ("orthogonal", "n, m =", "from scipy.linalg import polar\n    polar(np.eye(2))\n    n, m =", "polar"),
     "a ready-made ridge": (
         "esn_fit",
         None,
@@ -220,7 +220,7 @@ WRONG = {
     "the course's radius": (
         "spectral_radius",
         "return float",
-        "from rnnlib.scratch.jacobian import spectral_radius as answer\n    return float",
+        "from rnnlib.scratch.jacobian import spectral_radius as answer\n    answer()\n    return float",
         "rnnlib.scratch",
     ),
     "the course's penalty": (
@@ -229,7 +229,7 @@ WRONG = {
         "import rnnlib.scratch.penalty as p\n    return p.omega_penalty(delta, h_seq, W_hh)\n    B = len(delta)",
         "rnnlib.scratch",
     ),
-    "autograd": ("omega_penalty", "B = len(delta)", "W = torch.tensor(W_hh, requires_grad=True)\n    B = len(delta)", "requires_grad"),
+    "autograd": ("omega_penalty", "B = len(delta)", "torch.tensor(1.0, requires_grad=True).backward()\n    B = len(delta)", "backward"),
 }
 
 RIGHT = {

@@ -7,6 +7,9 @@ LAB = "lab05_lstm"
 POINTS = dict(lstm_step=6.0, lstm_forward=8.0, lstm_step_backward=8.0, lstm_backward=10.0, forget_bias=6.0, gru_step=6.0)
 
 # (part, what the model solution says, what the planted mistake says, words that the message must hold)
+ONE_SEQUENCE = "(torch.ones(1, 1, 1), [torch.ones(1, 1, 1)] * 2, [torch.ones(4, 1)] * 2, False, 1, 0.0, False, False, False)"
+ONE_CELL = "(torch.ones(1, 1), [torch.ones(1, 1)] * 2, torch.ones(4, 1), torch.ones(4, 1))"
+
 WRONG = {
     # 1 · step
     "blocks i f o g": ("lstm_step", "a_i, a_f, a_g, a_o =", "a_i, a_f, a_o, a_g =", "read in the order i, f, o, g"),
@@ -168,19 +171,34 @@ WRONG = {
     ),
     "1 - z missing": ("gru_step", "(1 - z) * n", "n", "1 - z is missing"),
     # the answer called, not written
-    "ready-made cell": ("lstm_step", "c_t = f", "torch.lstm_cell\n    c_t = f", "lstm_cell"),
-    "quantised cell": ("lstm_step", "c_t = f", "torch.quantized_lstm_cell\n    c_t = f", "quantized_lstm_cell"),
-    "ready-made layer": ("lstm_forward", "B, T, _ = x.shape", "torch.nn.LSTM(1, 1)\n    B, T, _ = x.shape", "torch.nn"),
+    "ready-made cell": ("lstm_step", "c_t = f", f"torch.lstm_cell{ONE_CELL}\n    c_t = f", "torch.lstm_cell"),
+    "a cell of torch.ops": ("lstm_step", "c_t = f", f"torch.ops.aten.lstm_cell{ONE_CELL}\n    c_t = f", "torch.ops.aten.lstm_cell"),
+    "ready-made layer": ("lstm_forward", "B, T, _ = x.shape", "torch.nn.LSTM(1, 1)(torch.ones(1, 1))\n    B, T, _ = x.shape", "torch.nn"),
     "fused kernel": (
         "lstm_forward",
         "B, T, _ = x.shape",
-        "torch.lstm(*[torch.ones(1)] * 9)\n    B, T, _ = x.shape",
-        "your code calls lstm, which does this part's work",
+        f"getattr(torch, 'ls' + 'tm'){ONE_SEQUENCE}\n    B, T, _ = x.shape",
+        "your function called torch.lstm",
     ),
-    "the course's library": ("lstm_backward", "dh, dc =", "from rnnlib.scratch import lstm_backward as a\n    dh, dc =", "rnnlib.scratch"),
-    "autograd": ("lstm_step_backward", "tanh_c =", "torch.autograd.grad\n    tanh_c =", "torch.autograd"),
-    "differentiation forwards": ("lstm_step_backward", "tanh_c =", "torch.func.jvp\n    tanh_c =", "torch.func"),
-    "ready-made GRU": ("gru_step", "x_r, x_z", "torch.gru_cell\n    x_r, x_z", "gru_cell"),
+    "the course's library": (
+        "lstm_backward",
+        "dh, dc =",
+        "from rnnlib.scratch import lstm_backward as a\n    a()\n    dh, dc =",
+        "rnnlib.scratch",
+    ),
+    "autograd": ("lstm_step_backward", "tanh_c =", "torch.tensor(1.0, requires_grad=True).backward()\n    tanh_c =", "backward"),
+    "differentiation forwards": (
+        "lstm_step_backward",
+        "tanh_c =",
+        "torch.func.jvp(torch.tanh, (torch.ones(1),), (torch.ones(1),))\n    tanh_c =",
+        "make_dual",
+    ),
+    "ready-made GRU": (
+        "gru_step",
+        "x_r, x_z",
+        "torch.gru_cell(torch.ones(1, 1), torch.ones(1, 1), torch.ones(3, 1), torch.ones(3, 1))\n    x_r, x_z",
+        "gru_cell",
+    ),
 }
 
 RIGHT = {

@@ -42,8 +42,8 @@ WRONG = {
     ),
     "not normalised": ("masked_softmax", "e / np.where(total > 0, total, 1.0)", "e", "not normalised"),
     "scores changed": ("masked_softmax", "seen = np.where", "scores -= 1\n    seen = np.where", "in place"),
-    "ready-made softmax": ("masked_softmax", "seen =", "torch.softmax\n    seen =", "softmax"),
-    "ready-made masked softmax": ("masked_softmax", "seen =", "torch.masked.softmax\n    seen =", "masked"),
+    "ready-made softmax": ("masked_softmax", "seen =", "torch.softmax(torch.ones(1), 0)\n    seen =", "softmax"),
+    "ready-made masked softmax": ("masked_softmax", "seen =", "torch.masked.softmax(torch.ones(1), 0)\n    seen =", "masked"),
     # 2 · dot-product attention
     "no scale": ("dot_attention", "scale = 1 / np.sqrt(query.shape[-1]) if scale is None else scale", "scale = 1.0", "not scaled"),
     "scale by A": ("dot_attention", "np.sqrt(query.shape[-1])", "query.shape[-1]", "divided by A"),
@@ -72,10 +72,10 @@ WRONG = {
     "ready-made attention": (
         "dot_attention",
         "scale = 1",
-        "torch._scaled_dot_product_attention_math\n    scale = 1",
+        "torch._scaled_dot_product_attention_math(*[torch.ones(1, 1, 1, 1)] * 3)\n    scale = 1",
         "_scaled_dot_product_attention_math",
     ),
-    "torch.nn.functional": ("dot_attention", "scale = 1", "torch.nn.functional.softmax\n    scale = 1", "torch.nn"),
+    "torch.nn.functional": ("dot_attention", "scale = 1", "torch.nn.functional.softmax(torch.ones(1), 0)\n    scale = 1", "torch.nn"),
     # 3 · additive attention
     "no tanh": ("additive_attention", "np.tanh", "", "the tanh is missing"),
     "tanh of each": (
@@ -155,11 +155,11 @@ WRONG = {
     ),
     "not transposed": ("attention_backward", "np.swapaxes(attn, 1, 2) @ dcontext", "attn @ dcontext", "raised ValueError"),
     "sign": ("attention_backward", 'tape["scale"] *', '-tape["scale"] *', "sign is wrong"),
-    "autograd": ("attention_backward", "attn = tape", "torch.tensor(0.0, requires_grad=True)\n    attn = tape", "requires_grad"),
+    "autograd": ("attention_backward", "attn = tape", "torch.tensor(1.0, requires_grad=True).backward()\n    attn = tape", "backward"),
     "the course's library": (
         "attention_backward",
         "attn = tape",
-        "from rnnlib.scratch import attention as a\n    attn = tape",
+        "from rnnlib.scratch import attention as a\n    a.dot_attention()\n    attn = tape",
         "rnnlib.scratch",
     ),
     # 6 · greedy decoding

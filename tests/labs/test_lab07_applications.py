@@ -131,7 +131,7 @@ WRONG = {
     "v not squared": ("adam_step", "(scale * grads[n]) ** 2", "np.abs(scale * grads[n])", "it is g**2"),
     "in place": ("adam_step", "return new,", "[params[n].__imul__(0.5) for n in params]\n    return new,", "in place"),
     "0 / 0": ("adam_step", "clip / norm if norm > clip else 1.0", "min(1.0, clip / norm) * (norm / norm)", "0 / 0"),
-    "torch's": ("adam_step", "norm =", "torch.optim.Adam\n    norm =", "optim"),
+    "torch's": ("adam_step", "norm =", "torch.optim.Adam([torch.ones(1)])\n    norm =", "optim"),
     # 5 · probabilities
     "logits": ("predict", "out.append(e / e.sum(axis=1, keepdims=True))", "out.append(z)", "it is the logits"),
     "not normalised": ("predict", "out.append(e / e.sum(axis=1, keepdims=True))", "out.append(e)", "not normalised"),
@@ -218,8 +218,8 @@ WRONG = {
     ),
     "practice sizes": ("train_model", "b_y=np.zeros(V))", "b_y=np.zeros(V := 40))", None),
     "not a dict": ("train_model", "    return params\n", "    return list(params.values())\n", "expected a dict of arrays"),
-    "ready-made layer": ("train_model", "H = 100", "H = torch.nn.RNN(1, 100).hidden_size", "torch.nn"),
-    "the course's library": ("train_model", "H = 100", "from rnnlib.nn import LSTM\n    H = 100", "rnnlib.nn"),
+    "ready-made layer": ("train_model", "H = 100", "H = 100\n    torch.nn.RNN(1, H)(torch.ones(1, 1))", "torch.nn"),
+    "the course's library": ("train_model", "H = 100", "from rnnlib.nn import LSTM\n    LSTM(1, 1)\n    H = 100", "rnnlib.nn"),
 }
 
 RIGHT = {

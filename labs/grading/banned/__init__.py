@@ -1,1 +1,1 @@
-"""What an answer may not use: words, objects, texts."""
+"""What an answer may not use, seen while it runs; what is skipped; which lines a person should see."""

@@ -50,7 +50,7 @@ def facts(course, lab):
                 if grade.needs_manual_grade:
                     question["waits"] += 1
                     waits.append(grade.name)
-                else:
+                if grade.auto_score is not None or not grade.needs_manual_grade:
                     question["scores"].append(grade.score)
             notes, lost = _read(course, lab, row.student.id)
             failing.update(lost)

@@ -18,7 +18,9 @@ from IPython.core.history import HistoryManager
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from labs.grading.check import Wrong, call_here
+from labs.grading.banned.guard import load_ipython_extension as guard
+from labs.grading.banned.reached import Rules
+from labs.grading.check import Reached, Wrong, call_here
 from labs.grading.locked import sandbox
 from labs.grading.locked.wire import Refused, decode, encode
 from labs.grading.reading.arrange import arrange
@@ -158,6 +160,7 @@ def make_shell():
     shell.reset(new_session=True)
     sys.last_type = sys.last_value = sys.last_traceback = None
     OUT.clear()
+    guard(shell)
     return shell
 
 
@@ -202,9 +205,10 @@ def _call(space, request):
         return {"missing": True}
     try:
         args, kwargs = decode(request["args"]), decode(request["kwargs"])
-        result, changed = call_here(space[name], args, kwargs)
-        return {"value": encode(result), "changed": changed}
+        rules = Rules(*map(frozenset, request["rules"]))
+        value, changed = call_here(space[name], args, kwargs, rules, encode)
+        return {"value": value, "changed": changed}
     except Wrong as problem:
-        return {"error": str(problem)}
+        return {"error": str(problem), "reached": isinstance(problem, Reached)}
     except Refused as problem:
         return {"error": f"your function returned {problem}: it cannot be compared"}

@@ -9,7 +9,7 @@ import time
 
 import psutil
 
-from labs.grading.check import StudentError, Wrong
+from labs.grading.check import Reached, StudentError, Wrong
 from labs.grading.locked.sandbox import Unsafe
 from labs.grading.locked.wire import Refused, decode, encode
 
@@ -77,19 +77,20 @@ class Session:
         except (TypeError, ValueError):
             raise Gone(self._stop("its cells could not be read")) from None
 
-    def call(self, name, args, kwargs):
+    def call(self, name, args, kwargs, rules):
         """Call a function by name; returns its result and the positions of arguments that it changed.
 
         Raises
         ------
-        NameError, StudentError, Gone
+        NameError, StudentError, Reached, Gone
         """
-        before = self._used()
-        reply = self._ask({"op": "call", "name": name, "args": encode(tuple(args)), "kwargs": encode(dict(kwargs))})
+        rules, before = [sorted(names) for names in (rules.banned, rules.provided, rules.ours)], self._used()
+        reply = self._ask({"op": "call", "name": name, "args": encode(tuple(args)), "kwargs": encode(dict(kwargs)), "rules": rules})
         if reply.get("missing") is True:
             raise NameError(f"{name} is not there", name=name)
         if "value" not in reply:
-            raise StudentError(str(reply.get("error", "your code returned no answer"))[:1000])
+            kind = Reached if reply.get("reached") is True else StudentError
+            raise kind(str(reply.get("error", "your code returned no answer"))[:1000])
         changed = reply.get("changed")
         self.processor_seconds = self._used() - before
         try:

@@ -41,12 +41,12 @@ class Attempt:
         self.ran.append(text)
         return reply
 
-    def call(self, name, args, kwargs):
+    def call(self, name, args, kwargs, rules):
         """A function's result, and the positions of arguments that it changed."""
         if name in self.gone:
             raise Gone(self.gone[name])
         try:
-            result = self._try(lambda session: session.call(name, args, kwargs), name)
+            result = self._try(lambda session: session.call(name, args, kwargs, rules), name)
         except Gone as why:
             self.gone[name] = str(why)
             raise
@@ -80,12 +80,12 @@ class Attempt:
 class Proxy:
     """A function that lives in the student's process."""
 
-    def __init__(self, attempt, name, student_texts):
-        self.attempt, self.name, self.student_texts = attempt, name, student_texts
+    def __init__(self, attempt, name):
+        self.attempt, self.name = attempt, name
 
-    def remote_call(self, args, kwargs):
+    def remote_call(self, args, kwargs, rules):
         """Its result, and the positions of arguments that it changed."""
-        result, changed = self.attempt.call(self.name, args, kwargs)
+        result, changed = self.attempt.call(self.name, args, kwargs, rules)
         self.processor_seconds = self.attempt.processor_seconds
         return result, changed
 

@@ -16,6 +16,7 @@ from labs.grading.inbox.rebuild import about, assemble, rebuild
 from labs.grading.inbox.submission import Unreadable, as_nothing
 from labs.grading.locked.session import Gone, Session
 from labs.grading.marks.attempt import Attempt, Proxy
+from labs.grading.marks.persons import persons
 from labs.grading.reading.arrange import released_cells
 from labs.grading.text import source
 from labs.grading.text.hidden import run_hidden
@@ -45,25 +46,25 @@ def mark_submission(full, released, cells, notes, door, *, key, student, seconds
     Returns
     -------
     result : dict
-        ``student``, ``marks`` (grade_id → points, or None where a test of ours failed), ``notes``, ``notebook`` (JSON text),
+        ``student``, ``marks`` (grade_id → points, or None where a test of ours failed), ``waiting`` (grade_ids of points that a person
+        should look at), ``notes``, ``notebook`` (JSON text),
         ``stopped`` (its process did not live to the end), ``layers``, ``seconds``.
     """
     began = time.perf_counter()
     notes = [*notes]
     ours = {source.meta(c).get("grade_id"): c.source for c in full.cells}
-    marks, texts = {}, []
+    marks, said, waiting = {}, [], []
     attempt = Attempt(lambda left: Session(door, seconds=seconds, total=left, limits=limits, allow_missing=allow_missing), total)
-    space = {name: Proxy(attempt, name, texts) for name in functions(full)}
+    space = {name: Proxy(attempt, name) for name in functions(full)}
     try:
         nb = _read(attempt, released, cells, notes)
+        said, waiting = persons(released, nb)
         with numbers_of(key, student):
             for cell in nb.cells:
                 meta = source.meta(cell)
                 if cell.cell_type != "code":
                     cell.source = cell.source if meta.get("locked") else safe.markdown(cell.source)
                     continue
-                if not meta or meta.get("solution"):
-                    texts.append(cell.source)
                 cell.outputs, cell.execution_count = _run_cell(attempt, cell.source, meta.get("grade_id"))
                 if meta.get("grade") and not meta.get("solution"):
                     cell.source = ours[meta["grade_id"]]
@@ -71,12 +72,13 @@ def mark_submission(full, released, cells, notes, door, *, key, student, seconds
     finally:
         attempt.close()
     notes += attempt.stops[:5]
-    if notes:
-        nb.cells.insert(0, about([safe.markdown(note) for note in notes]))
+    if notes or said:
+        nb.cells.insert(0, about([safe.markdown(note) for note in notes] + said))
     return {
         "student": student,
         "marks": marks,
-        "notes": notes,
+        "waiting": waiting,
+        "notes": notes + said,
         "notebook": json.dumps(nb),
         "stopped": bool(attempt.stops),
         "layers": attempt.layers,

@@ -7,9 +7,10 @@ import nbformat
 import tqdm
 
 from labs.grading.course import chosen
-from labs.grading.inbox.rebuild import normalise
+from labs.grading.inbox.rebuild import ABOUT, about, normalise
 from labs.grading.inbox.submission import PROBLEM
-from labs.grading.marks.gradebook import graded
+from labs.grading.marks.gradebook import ask_person, graded
+from labs.grading.marks.persons import persons
 
 
 def grade_class(course, lab, students=None, force=False, progress=True):
@@ -32,6 +33,10 @@ def _student(course, api, lab, student, released):
     original = course.folder("submitted", lab, student)
     problem = original / PROBLEM
     nb, notes = normalise(released, original / f"{lab}.ipynb", problem.read_text(encoding="utf-8") if problem.exists() else "")
+    said, waiting = persons(nbformat.read(released, 4), nb)
+    notes += said
+    if said:
+        nb.cells = [about(notes), *(cell for cell in nb.cells if cell.id != ABOUT)]
     result = _autograde(course, api, lab, student, nb)
     if not result["success"]:
         # The kernel was killed, or something that nbgrader cannot grade: no points, and a person is told.
@@ -39,6 +44,7 @@ def _student(course, api, lab, student, released):
         nb, _ = normalise(released, original / "nothing was handed in")
         nb.cells[0].source = "**This notebook stopped the grader.** A person will look at it."
         result = _autograde(course, api, lab, student, nb)
+    ask_person(course, lab, student, waiting)
     [done] = graded(course, lab, {student: notes})
     return done if result["success"] else dataclasses.replace(done, score=None, needs_person=True)
 

@@ -11,6 +11,8 @@ import sys
 import types
 
 from labs.grading import check
+from labs.grading.banned.programs import skipped
+from labs.grading.banned.reached import gates
 from labs.grading.course import environment
 from labs.grading.locked import wire
 from labs.grading.text import source
@@ -30,16 +32,16 @@ class Trial:
 
 
 class Remote:
-    """A student's function as the real grader meets it: read as text, called with arguments and results that travel."""
+    """A student's function as the real grader meets it: called with arguments and results that travel."""
 
-    def __init__(self, name, space, student_texts):
-        self.name, self.space, self.student_texts = name, space, student_texts
+    def __init__(self, name, space):
+        self.name, self.space = name, space
 
-    def remote_call(self, args, kwargs):
+    def remote_call(self, args, kwargs, rules):
         if self.name not in self.space:
             raise NameError(name=self.name)
-        result, changed = check.call_here(self.space[self.name], *map(_travel, (args, kwargs)))
-        return _travel(result), changed
+        value, changed = check.call_here(self.space[self.name], *map(_travel, (args, kwargs)), rules, wire.encode)
+        return wire.decode(value), changed
 
 
 def _travel(value):
@@ -72,16 +74,16 @@ def run(lab, answers=None, *, untouched=False, parts=None, student="trial", remo
     -------
     Trial
     """
-    module, trial, texts = types.ModuleType("lab"), Trial(), []
-    space = {n: Remote(n, module.__dict__, texts) for n in functions(_notebook(lab))} if remote else module.__dict__
-    with check.numbers_of(os.environ.get("GRADING_KEY", check.PRACTICE), student), environment(MPLBACKEND="agg"):
-        for cell in _notebook(lab).cells:
+    notebook, module, trial = _notebook(lab), types.ModuleType("lab"), Trial()
+    space = {n: Remote(n, module.__dict__) for n in functions(notebook)} if remote else module.__dict__
+    numbers = check.numbers_of(os.environ.get("GRADING_KEY", check.PRACTICE), student)
+    with gates(), skipped(), numbers, environment(MPLBACKEND="agg"):
+        for cell in notebook.cells:
             name, text = source.meta(cell).get("grade_id"), cell.source
             if cell.cell_type != "code" or (parts and name in QUIET):
                 continue
             if source.meta(cell).get("solution"):
                 text = (answers or {}).get(name, stub(text) if untouched else text)
-                texts.append(text)
             error = _execute(name, source.without_hidden(text), module.__dict__)
             if error is not None:
                 trial.errors[name] = f"{type(error).__name__}: {error}"

@@ -8,6 +8,7 @@ import ast
 import inspect
 import re
 
+from labs.grading.banned.reached import mark_of
 from labs.grading.files import LABS
 from labs.grading.text import visible
 
@@ -61,6 +62,11 @@ def notebook(lab):
             seen.add(grade_id)
         if hidden(cell) and not (meta(cell).get("grade") and not meta(cell).get("solution")):
             raise ValueError(f"{lab}: cell {i} contains hidden tests but is not a test cell")
+    ours = [mark_of(c.source) for c in nb.cells if c.cell_type == "code" and meta(c).get("locked") and not meta(c).get("grade")]
+    begin, said = "### BEGIN HIDDEN TESTS\n", f"from labs.grading import check as _c\n\n_c.ours{tuple(ours)!r}\n"
+    for cell in nb.cells:
+        if "provided=" in hidden(cell):  # how the tests tell the lab's own functions from others of the same name
+            cell.source = cell.source.replace(begin, begin + said, 1)
     return nb
 
 
@@ -98,8 +104,12 @@ def _split(text):
 
 def functions(nb):
     """The names that the solution cells of a full notebook define."""
-    trees = [ast.parse(c.source) for c in nb.cells if c.cell_type == "code" and meta(c).get("solution")]
-    return [node.name for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)]
+    return [name for c in nb.cells if c.cell_type == "code" and meta(c).get("solution") for name in defined(c.source)]
+
+
+def defined(text):
+    """The names of the functions that a cell of ours defines."""
+    return [node.name for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
 
 
 def check_lab(nb):
