@@ -21,7 +21,7 @@ import warnings
 
 import numpy as np
 
-from labs.grading.banned.reached import Forbidden, Rules, watched
+from labs.grading.banned.reached import RULES, Forbidden, Rules, watched
 from labs.grading.locate import locate
 
 MAX_WHY = 2000  # characters
@@ -64,7 +64,7 @@ def sizes(rng, n, low=2, high=9):
     return [int(s) for s in rng.choice(np.arange(low, high), size=n, replace=False)]
 
 
-def call_here(fn, args, kwargs, rules=None, settle=None):
+def call_here(fn, args, kwargs, rules=RULES, settle=None):
     """Call in this process. Returns the result and the positions (from 1) of arguments that the call changed.
 
     ``settle`` makes plain data of the result while the call is still watched: what computes itself only when it is looked at is seen too.
@@ -72,7 +72,7 @@ def call_here(fn, args, kwargs, rules=None, settle=None):
     sent = copy.deepcopy(args)
     said = io.StringIO()
     try:
-        with watched(rules or Rules()), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), warnings.catch_warnings():
+        with watched(rules), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with np.errstate(all="ignore"):
                 result = _called(fn, sent, copy.deepcopy(kwargs))

@@ -41,6 +41,8 @@ class Rules:
     ours: frozenset = frozenset()
 
 
+RULES = Rules()  # where nothing is said
+
 _now = None  # the rules of the call that is going on
 
 
