@@ -57,7 +57,7 @@ def parser():
     file_verb("solutions", "run the model answers and write them as a page for teachers in work/solutions/", _solutions)
     lab_verb("feedback", "write a page for each student in feedback/", _feedback)
     p = file_verb("export", "write the grades as CSV in exports/", _export)
-    filled = f"fill the marks into FILE, the table of grades from this platform: {', '.join(platforms.PLATFORMS)}"
+    filled = f"fill the marks into FILE, the table of grades from this platform: {', '.join(platforms.with_tables())}"
     p.add_argument("--table", nargs=2, metavar=("PLATFORM", "FILE"), help=filled)
     p.add_argument("--column", help="with --table: title of the column to fill (default: the platform's, or the one with the lab's name)")
     file_verb("report", "write a report on the grading so far in reports/", _report)
@@ -144,7 +144,10 @@ def _collect(course, lab, o):
     for c in done:
         if c.problem != KEPT:
             print(f"{c.student or '-'}: {c.origin}" + (f": {c.problem}" if c.problem else ""))
-    print(f"Files: {len(done)}, {KEPT}: {sum(c.problem == KEPT for c in done)}.\nNext: {_command('grade', course, lab)}")
+    skipped = sum(not c.read for c in done)
+    print(f"Submissions: {len(done)}, {KEPT}: {sum(c.problem == KEPT for c in done)}, without a notebook: {skipped}.")
+    print(f"Next: {_command('grade', course, lab)}")
+    return 1 if skipped else 0
 
 
 def _grade(course, lab, o):

@@ -8,6 +8,7 @@ import tempfile
 from labs.grading.desk.feedback import notes_of
 from labs.grading.files import write_whole
 from labs.grading.inbox import platforms
+from labs.grading.inbox.tables import fill
 
 
 def export(course, lab=None, to=None):
@@ -35,7 +36,7 @@ def export(course, lab=None, to=None):
 
 
 def export_to(course, lab, platform, table, to=None, column=None):
-    """Write the platform's own ``table`` of grades with the marks of a lab in it (see :func:`labs.grading.inbox.platforms.fill`).
+    """Write the platform's own ``table`` of grades with the marks of a lab in it (see :func:`labs.grading.inbox.tables.fill`).
 
     ``platform`` is one of `labs.grading.inbox.platforms.PLATFORMS` by name.
 
@@ -54,8 +55,8 @@ def export_to(course, lab, platform, table, to=None, column=None):
         submissions = book.assignment_submissions(lab)
         marks = {r.student.id: (max(0.0, r.score - (r.late_submission_penalty or 0.0)), r.max_score) for r in submissions}
         waiting = sorted(r.student.id for r in submissions if r.needs_manual_grade)
-    rows, missing = platforms.fill(known, table, marks, lab, column)
-    _write_table(to, rows)
+    data, missing = fill(known, table, marks, lab, column)
+    write_whole(to, data)
     return to, missing, waiting
 
 
