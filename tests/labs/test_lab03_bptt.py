@@ -1,5 +1,6 @@
 """The hidden tests of lab 3 are themselves tested: planted mistakes lose points with a message that names them, correct variants do not."""
 
+from fresh_laws import *  # noqa: F403  (the tests of the answers in tests/labs/fresh)
 from lab_laws import *  # noqa: F403  (the tests; they read the four names below)
 
 LAB = "lab03_bptt"
