@@ -269,6 +269,12 @@ def test_nothing_is_written_outside_a_students_folder(tmp_path, name):
     assert sorted(p.name for p in (tmp_path / "course").iterdir()) == ["nbgrader_config.py", "submitted", "work"]
 
 
+def test_what_nbgrader_would_misread_is_not_in_a_students_name(tmp_path):
+    names = ("Doe, Jane.ipynb", "a[b]*.ipynb", "{x}?.zip", '"q"%20.ipynb', "ok (x) & co/lab02_rnn.ipynb", "y/lab02_rnn.ipynb")
+    found, nobodys = taken(tmp_path, dict.fromkeys(names, "x"))
+    assert [*found] == ["Doe_ Jane", "a_b__", "ok (x) & co", "y"] and sorted(nobodys) == ["?q??20.ipynb", "?x??.zip"]
+
+
 def test_a_students_file_cannot_be_named_as_another_platform_would(tmp_path):
     found, _ = taken(tmp_path, {"ada/lab02_rnn.ipynb": "1", "bob/lab02_rnn.ipynb": "2", "eve/ada_4711_900_lab02_rnn.ipynb": "3"})
     assert {s: text for s, (text, _) in found.items()} == {"ada": "1", "bob": "2", "eve": "3"}

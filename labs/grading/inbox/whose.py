@@ -20,7 +20,7 @@ _DOCUMENTS = (
 )
 _PLAIN = re.compile(r"(?P<name>.+?)(?P<lab>[_ -]lab\d\d[\w -]*)?(?: ?\(\d{1,6}\))?(?P<suffix>(?:\.ipynb)?\.\w{1,8})?", re.IGNORECASE)
 _AGAIN = re.compile(r"(?:-(\d{1,6})| ?\((\d{1,6})\))?$")  # what a platform or a browser adds to a file that comes a second time
-_KEPT = set(" ._-@+'’,()&")
+_KEPT = set(" ._-@+'’()&")
 NOBODY = "skipped: expected STUDENT.zip, STUDENT_labNN_topic.zip, STUDENT.ipynb or a folder STUDENT"
 
 
@@ -129,7 +129,7 @@ def whose(downloads, lab, known=()):
 def student_of(name):
     """The name of a student as it is used here: NFC, from a letter or digit on; empty if it is none.
 
-    It is the name of a folder, which nbgrader reads as a pattern: signs that mean something there become ``_``.
+    It is the name of a folder, which nbgrader reads as a pattern, and a cell of its CSV: signs that mean something there become ``_``.
     """
     name = " ".join(unicodedata.normalize("NFC", name).split())
     if not name[:1].isalnum() or "/" in name or "\\" in name:
