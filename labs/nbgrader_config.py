@@ -49,10 +49,14 @@ c.GenerateFeedback.preprocessors = [
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
 
-# Late: a share of the score for each day begun, after some minutes of grace. The due date is set by `release --due` or in Formgrader.
+# The time zone of dates that name none: c.Exchange.timezone = "Europe/Berlin"
+
+# Late: a share of the score for each day begun, after some minutes of grace and days that each student has for all labs together.
+# The due date is set by `release --due` or in Formgrader; extensions.csv gives single students more time.
 c.AssignLatePenalties.plugin_class = "labs.grading.desk.late.PerDay"
 c.PerDay.percent_per_day = 0.0
 c.PerDay.grace_minutes = 10.0
+c.PerDay.grace_days = 0
 
 # A gradebook on PostgreSQL instead of the file gradebook.db:
 # c.CourseDirectory.db_url = "postgresql+psycopg://user:password@host/rnn"

@@ -40,7 +40,7 @@ def parser():
 
     lab_verb("build", "write the full notebook (solutions, hidden tests) in source/", _build)
     p = lab_verb("release", "write the students' notebook in release/", _release)
-    p.add_argument("--due", help="due date, such as '2027-01-15 23:59 Europe/Berlin' (UTC if you give no time zone)")
+    p.add_argument("--due", help="due date: '2027-01-15 23:59 Europe/Berlin' or '2027-01-15T23:59+01:00'")
     p = lab_verb("collect", "import downloaded submissions into submitted/", _collect)
     where = f"folder, or zip from {platforms.titles()} (default: downloaded/LAB/archive)"
     p.add_argument("--from", dest="folder", type=pathlib.Path, help=where)
@@ -126,9 +126,11 @@ def _build(course, lab, o):
 
 
 def _release(course, lab, o):
+    from labs.grading.text import due
     from labs.grading.text.release import release
 
     print(release(course, lab, o.due))
+    print("\n".join(due.lines(course, lab)))
 
 
 def _solutions(course, lab, o):
@@ -151,6 +153,10 @@ def _collect(course, lab, o):
 
 
 def _grade(course, lab, o):
+    from labs.grading.text import due
+
+    course.released(lab)
+    print("\n".join(due.lines(course, lab)), flush=True)
     if o.engine == "nbgrader":
         from labs.grading.marks.plain import grade_class
 

@@ -153,6 +153,12 @@ class Course:
         with self._config() as config:
             return str(config.CourseDirectory.get("db_url", f"sqlite:///{self.root / 'gradebook.db'}"))
 
+    @functools.cached_property
+    def zone(self):
+        """The course's time zone, ``c.Exchange.timezone`` in ``nbgrader_config.py``; None if it is not set there."""
+        with self._config() as config:
+            return config.Exchange.get("timezone")
+
     def folder(self, step, lab, student="."):
         """The folder of a lab at one step."""
         return self.root / step / student / lab

@@ -7,6 +7,7 @@ import logging
 import nbformat
 
 from labs.grading.files import write_whole
+from labs.grading.text import due
 
 
 def merge(course, lab, results):
@@ -86,9 +87,12 @@ def _files(course, lab, result):
 
 
 def penalties(course, lab):
-    """Late penalties of a lab by the plugin that the course's nbgrader_config.py names."""
+    """Extensions, then late penalties of a lab by the plugin that the course's nbgrader_config.py names."""
     from nbgrader.preprocessors import AssignLatePenalties
 
+    given = due.extensions(course, lab)
+    if given is not None:
+        due.extend(course, lab, given)
     with course.book() as book:
         submissions = book.assignment_submissions(lab)
         late = [row.student.id for row in submissions if row.total_seconds_late > 0 or row.late_submission_penalty]

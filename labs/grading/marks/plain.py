@@ -9,7 +9,7 @@ import tqdm
 from labs.grading.course import chosen
 from labs.grading.inbox.rebuild import ABOUT, about, normalise
 from labs.grading.inbox.submission import PROBLEM
-from labs.grading.marks.gradebook import ask_person, graded
+from labs.grading.marks.gradebook import ask_person, graded, penalties
 from labs.grading.marks.persons import persons
 
 
@@ -26,7 +26,10 @@ def grade_class(course, lab, students=None, force=False, progress=True):
     with course.nbgrader(submitted="work/clean") as api:
         for student in tqdm.tqdm(todo, desc=lab, unit="submission", disable=not progress):
             done.append(_student(course, api, lab, student, released))
-    return done
+    if course.students(lab):
+        penalties(course, lab)  # of all: a date or an extension may have changed
+    scores = {g.student: g.score for g in graded(course, lab, {g.student: g.notes for g in done})}
+    return [g if g.score is None else dataclasses.replace(g, score=scores[g.student]) for g in done]
 
 
 def _student(course, api, lab, student, released):

@@ -4,6 +4,7 @@ import nbformat
 
 from labs.grading.course import RoadError
 from labs.grading.files import write_whole
+from labs.grading.text import due as dates
 from labs.grading.text import source
 
 
@@ -18,13 +19,14 @@ def build(course, lab):
 def release(course, lab, due=None):
     """Build, let nbgrader make the student version, check that nothing hidden is left in it, and return its path.
 
-    ``due`` is the due date, such as ``2027-01-15 23:59 Europe/Berlin`` (nbgrader's form; UTC if there is no time zone).
+    ``due`` is the due date, such as ``2027-01-15 23:59 Europe/Berlin`` (see :mod:`labs.grading.text.due`).
 
     Raises
     ------
     RoadError
-        nbgrader refused, or the release holds a solution or a hidden test.
+        The date cannot be read, nbgrader refused, or the release holds a solution or a hidden test.
     """
+    when = dates.read(due, course.zone) if due is not None else None
     build(course, lab)
     with course.nbgrader() as api:
         result = api.generate_assignment(lab, force=True, create=True)
@@ -35,29 +37,27 @@ def release(course, lab, due=None):
     if left:
         path.unlink()
         raise RoadError(f"{lab}: the release was removed because it still contained hidden text: " + "; ".join(left[:5]))
-    if due:
-        from nbgrader.utils import parse_utc
-
-        try:
-            when = parse_utc(due)
-        except (ValueError, OverflowError):
-            raise RoadError(f"due: expected a date such as 2027-01-15 23:59 Europe/Berlin, got {due!r}") from None
-        with course.book() as book:
-            book.update_or_create_assignment(lab, duedate=when)
+    if when:
+        dates.set_due(course, lab, when)
     return path
 
 
 def leaks(released, full):
     """Lines of solutions and hidden tests of ``full`` that stand in ``released``, with the cell that they come from."""
     text = "\n".join(c.source for c in released.cells)
-    ours = "\n".join(source.without_hidden(_without_solution(c)) for c in full.cells)
+    found = [f"{name}: {line}" for name, line in secrets_of(full) if line in text]
+    return found + [marker for marker in ("HIDDEN TESTS", "BEGIN SOLUTION", "END SOLUTION") if marker in text]
+
+
+def secrets_of(full):
+    """Pairs of a cell's name and a line of its solution or hidden tests that nothing for students may hold."""
+    ours = "\n".join(source.without_hidden(without_solution(c)) for c in full.cells)
     found = []
     for cell in full.cells:
         secret = source.hidden(cell) + _solution(cell)
-        for line in {line.strip() for line in secret.split("\n")}:
-            if len(line) > 8 and line not in ours and line in text:
-                found.append(f"{source.meta(cell).get('grade_id')}: {line}")
-    return found + [marker for marker in ("HIDDEN TESTS", "BEGIN SOLUTION", "END SOLUTION") if marker in text]
+        lines = {line.strip() for line in secret.split("\n")}
+        found += [(source.meta(cell).get("grade_id"), line) for line in lines if len(line) > 8 and line not in ours]
+    return found
 
 
 def _solution(cell):
@@ -67,7 +67,8 @@ def _solution(cell):
     return "".join(p.split("### END SOLUTION")[0] for p in parts[1:]) if len(parts) > 1 else cell.source
 
 
-def _without_solution(cell):
+def without_solution(cell):
+    """A cell's text without its model answer."""
     if not source.meta(cell).get("solution"):
         return cell.source
     parts = cell.source.split("### BEGIN SOLUTION")
