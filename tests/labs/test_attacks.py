@@ -212,7 +212,7 @@ LEAKS = {
     "ptrace": "import ctypes\nprint('TRACED' if ctypes.CDLL(None).ptrace(16, 1, 0, 0) == 0 else 'refused')",
     "a new namespace": "import ctypes\nprint('UNSHARED' if ctypes.CDLL(None).unshare(0x10000000) == 0 else 'refused')",
     "a mount": "import ctypes\nprint('MOUNTED' if ctypes.CDLL(None).mount(b'none', b'/tmp', b'tmpfs', 0, None) == 0 else 'refused')",
-    "the library's own answer": reads(f"{ROOT}/rnnlib/scratch/rnn.py") + "import inspect, rnnlib.scratch.rnn as a\ntry: print('CONN' + 'ECTED', inspect.getsource(a))\nexcept OSError: print('refused')",
+    "the library's own answer": reads(f"{ROOT}/rnnlib/scratch/rnn.py") + "import inspect, rnnlib.scratch.rnn as a\ntry: print('CONNECTED', inspect.getsource(a))\nexcept OSError: print('refused')",
     "open descriptors": "import os\nfor fd in range(3, 64):\n    try: print(os.read(fd, 10**6)) if os.fstat(fd).st_mode & 0o170000 == 0o100000 else None\n    except OSError: pass",
     "a link to another's work": "import os\ntry: os.symlink('/etc/shadow', 'me'); print(open('me').read())\nexcept OSError: print('refused')",
     "a server of its own": "import socket\ns = socket.socket(socket.AF_INET) if False else None\ntry: socket.socket(socket.AF_INET).listen(); print('CONNECTED')\nexcept OSError: print('refused')",
@@ -230,27 +230,21 @@ LEAKS = {
 }
 
 
+DONE = "CONNECTED", "RESOLVED", "TRACED", "UNSHARED", "MOUNTED", "BECAME ROOT"  # what an attack prints that got through
+
+
 @pytest.mark.parametrize("name", LEAKS)
 def test_nothing_of_the_grader_is_seen(zygote, name):
+    attack = LEAKS[name]
+    for word in DONE:
+        attack = attack.replace(word, f"{word[0]}' '{word[1:]}")  # a note may quote the line, and the line is not its output
     os.environ["GRADING_SECRET_IN_THE_PARENT"] = "ENVIRONMENT-2718"
     try:
-        result = grade(zygote, LEAKS[name] + "\n" + WRONG)
+        result = grade(zygote, attack + "\n" + WRONG)
     finally:
         del os.environ["GRADING_SECRET_IN_THE_PARENT"]
     said = shown(result)
-    for word in (
-        ORACLE,
-        "BEGIN HIDDEN",
-        "ENVIRONMENT-2718",
-        "GRADING_KEY",
-        "CONNECTED",
-        "RESOLVED",
-        "TRACED",
-        "UNSHARED",
-        "MOUNTED",
-        "BECAME ROOT",
-        "root:",
-    ):
+    for word in (ORACLE, "BEGIN HIDDEN", "ENVIRONMENT-2718", "GRADING_KEY", *DONE, "root:"):
         assert word not in said
     assert "def _mark" not in said and "Two nets" not in said
     assert result["marks"]["double_test"] == 0.0
