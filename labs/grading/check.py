@@ -298,16 +298,16 @@ class Part:
             raise Wrong(f"your function changes argument {', '.join(map(str, changed))} in place; work on a copy")
         return result
 
-    def attempt(self, fn, *args):
+    def attempt(self, fn, *args, **kwargs):
         """What :meth:`call` returns, or None if it raises: input that a lab does not promise may be refused, but not misread."""
         try:
-            return self.call(fn, *args)
+            return self.call(fn, *args, **kwargs)
         except StudentError:
             return None
 
-    def taken(self, fn, *args):
+    def taken(self, fn, *args, **kwargs):
         """What :meth:`call` returns; arrays of whole numbers may be refused, as in :meth:`attempt`."""
-        return (self.attempt if _has_whole(args) else self.call)(fn, *args)
+        return (self.attempt if _has_whole(args) else self.call)(fn, *args, **kwargs)
 
     def mark(self):
         """Run the cases, print one line a case, and return the points reached as one plain float."""
