@@ -28,6 +28,7 @@ MAX_WHY = 2000  # characters
 TRIALS = 2  # how often a failed case runs again before a mistake is named
 PRACTICE = "practice"  # the key and the student where nobody is graded
 _NUMBERS = contextvars.ContextVar("numbers", default=None)  # (key, student) of the submission that is marked
+_SHAPES = contextvars.ContextVar("shapes", default=None)  # what draws the sizes of the case that runs
 TOL = 1e-5  # relative to the largest expected entry: float32 inside is fine, every planted mistake is far outside
 
 
@@ -60,8 +61,8 @@ def ours(*marks):
 
 
 def sizes(rng, n, low=2, high=9):
-    """``n`` sizes, all different: a swapped axis never fits by accident."""
-    return [int(s) for s in rng.choice(np.arange(low, high), size=n, replace=False)]
+    """``n`` sizes, all different: a swapped axis never fits by accident. In a case they are the same for every student, and so is a mark."""
+    return [int(s) for s in (_SHAPES.get() or rng).choice(np.arange(low, high), size=n, replace=False)]
 
 
 def call_here(fn, args, kwargs, rules=RULES, settle=None):
@@ -348,7 +349,11 @@ class Part:
     def _draw(self, function, *words):
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            function(np.random.default_rng(seed_of(self.name, *words)))
+            shapes = _SHAPES.set(np.random.default_rng(seed_for_all(self.name, *words)))
+            try:
+                function(np.random.default_rng(seed_of(self.name, *words)))
+            finally:
+                _SHAPES.reset(shapes)
 
     def _named(self, error, title, function):
         """The one mistake that explains this case, also with other numbers; None if there is no such mistake, or more than one."""

@@ -43,7 +43,7 @@ def graded(root, student="ada"):
         meta = source.meta(cell)
         if meta.get("grade") and not meta.get("solution"):
             cell.source, marks[meta["grade_id"]] = full[meta["grade_id"]].source, 1.0
-    merge(course, LAB, [{"student": student, "marks": marks, "notes": [], "notebook": json.dumps(nb)}])
+    merge(course, LAB, [{"student": student, "marks": marks, "notes": [], "waiting": [], "notebook": json.dumps(nb)}])
     return course
 
 
