@@ -61,7 +61,7 @@ def ours(*marks):
 
 
 def sizes(rng, n, low=2, high=9):
-    """``n`` sizes, all different: a swapped axis never fits by accident. In a case they are the same for every student, and so is a mark."""
+    """``n`` sizes, all different: a swapped axis never fits by accident. A case has the same for every student."""
     return [int(s) for s in (_SHAPES.get() or rng).choice(np.arange(low, high), size=n, replace=False)]
 
 
