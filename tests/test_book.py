@@ -2,6 +2,7 @@
 
 import importlib
 import shutil
+import time
 from pathlib import Path
 
 import nbformat
@@ -257,7 +258,7 @@ def test_a_full_disk_under_a_lesson_or_the_site_ends_in_one_line_that_names_the_
 
 def test_no_lesson_begins_after_the_build_has_stopped(monkeypatch):
     begun = []
-    monkeypatch.setattr(execute, "run_apart", lambda page, notebook, root: begun.append(page) or {"page": page})
+    monkeypatch.setattr(execute, "run_apart", lambda page, notebook, root: begun.append(page) or time.sleep(0.02) or {"page": page})
     runs = execute.run_lessons([(k, None) for k in range(1000)], ROOT, 1)
     next(runs)
     runs.close()

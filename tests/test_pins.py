@@ -10,7 +10,7 @@ import pages
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = {"rnnlib", "labs", "tools", "tests", "proofs", "mutants"} | {path.stem for path in (ROOT / "tests").rglob("*.py")}
+OURS = {"rnnlib", "labs", "tools", "tests", "proofs", "mutants", "fresh"} | {path.stem for path in (ROOT / "tests").rglob("*.py")}
 OURS |= {path.stem for path in ROOT.glob("benchmarks/*.py")}
 OPTIONAL = {"onnx", "onnxruntime", "reservoirpy"}  # of a script that says how to install them
 NOT_IMPORTED = {  # pinned although no import names it: what uses it

@@ -307,7 +307,7 @@ def _fingerprint(key):
 def _user():
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # of a number that has no name here
+    except (ImportError, KeyError, OSError):  # a system without `pwd`, or a number that has no name here
         return "somebody"
 
 
