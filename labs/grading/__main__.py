@@ -103,6 +103,10 @@ def _in_course(o):
     course, lab = _place(o)
     if o.run in (_open, _solutions):
         return o.run(course, lab, o)
+    if o.run is _grade and o.engine != "nbgrader":
+        from labs.grading.marks.engine import check_system
+
+        check_system(o.cluster)
     with course.at_work(o.verb) if o.run in (_build, _release, _collect, _grade, _feedback) else contextlib.nullcontext():
         if o.run not in (_build, _collect):
             course.check_gradebook(lab)

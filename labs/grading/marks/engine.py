@@ -22,6 +22,15 @@ from labs.grading.text import source
 BATCH = 20  # submissions between two writes to the gradebook
 
 
+def check_system(cluster=None):
+    """RoadError where students' code cannot be locked in: this system is not Linux, and there is no ``cluster``."""
+    if cluster is None and sys.platform != "linux":
+        raise RoadError(
+            f"The locked grader needs Linux, and this is {platform.system() or sys.platform}: "
+            "grade on a Linux machine (WSL 2 is one), or without any lock: --engine nbgrader."
+        )
+
+
 def grade_class(course, lab, students=None, force=False, progress=True, workers=None, allow_missing=(), cluster=None):
     """Grade everybody (or ``students``) in locked processes, several at a time.
 
@@ -53,11 +62,7 @@ def grade_class(course, lab, students=None, force=False, progress=True, workers=
     RoadError
         This system is not Linux, and there is no ``cluster``.
     """
-    if cluster is None and sys.platform != "linux":
-        raise RoadError(
-            f"The locked grader needs Linux, and this is {platform.system() or sys.platform}: "
-            "grade on a Linux machine (WSL 2 is one), or without any lock: --engine nbgrader."
-        )
+    check_system(cluster)
     full, released = source.notebook(lab), nbformat.read(course.released(lab), 4)
     source.check_lab(full)
     journal = Journal(course.work / "journal" / lab)
