@@ -291,7 +291,7 @@ def test_the_command_line_of_the_desk(course, capsys, tmp_path):
     (tmp_path / "canvas.csv").write_text(CANVAS_TABLE, encoding="utf-8")
     text = said("export", "--table", "canvas", str(tmp_path / "canvas.csv"))
     assert "Not in the table: cy-3, dot-4" in text and "Not final, needs manual grading: ada-1, bob-2, cy-3, dot-4" in text
-    assert "expected a date such as" in said("release", "--due", "the day after", status=1)
+    assert "date: expected '2027-01-15 23:59 Europe/Berlin'" in said("release", "--due", "the day after", status=1)
 
 
 @pytest.mark.slow
