@@ -48,7 +48,7 @@ def parser():
     p = lab_verb("grade", "grade the submissions in submitted/ and record the marks in the gradebook", _grade)
     p.add_argument("--student", action="append", help="grade only this student (may be repeated)")
     p.add_argument("--force", action="store_true", help="also grade students who have been graded already")
-    p.add_argument("--quiet", action="store_true", help="show no progress bar")
+    p.add_argument("--quiet", action="store_true", help="show no progress bar and no due dates")
     p.add_argument("--workers", type=int, help="number of submissions to grade at once (default: one per core)")
     p.add_argument("--cluster", metavar="ADDRESS", help="grade on the workers of a Dask scheduler, such as tcp://host:8786")
     p.add_argument("--engine", choices=("locked", "nbgrader"), default="locked", help="sandboxed processes (default), or plain nbgrader")
@@ -160,7 +160,9 @@ def _grade(course, lab, o):
     from labs.grading.text import due
 
     course.released(lab)
-    print("\n".join(due.lines(course, lab)), flush=True)
+    dates = due.lines(course, lab)  # read in any case: a date that cannot be understood is an error before anything is graded
+    if not o.quiet:
+        print("\n".join(dates), flush=True)
     if o.engine == "nbgrader":
         from labs.grading.marks.plain import grade_class
 
