@@ -50,6 +50,7 @@ def test_stored_runs_say_yes(name, claim):
 def test_stored_runs_are_of_this_code(name):
     stored = claims.stored(name)
     if stored is not None and stored["code"] != claims.code_hash(ROOT / TABLES[name]["lesson"]):
+        # Measuring takes an hour, and an edit must not wait for it; the page says the same below the claim until it is measured again.
         pytest.skip(f"the code has changed since {stored['date']}: `make claims LESSON={name}` would tell whether the claims still hold")
 
 

@@ -24,7 +24,7 @@ GRADING = ("labs.grading", "labs.grading.check", "labs.grading.text.visible")  #
 def tracked():
     """Paths of all files that git knows; a copy without git is not judged by its generated files."""
     if not (ROOT / ".git").exists():
-        pytest.skip("not a git checkout")
+        pytest.skip("not a git checkout")  # an sdist or a downloaded archive: nobody can ask there what git tracks
     done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True)
     return [ROOT / name for name in done.stdout.split("\0") if name and (ROOT / name).is_file()]
 
@@ -318,7 +318,7 @@ def test_subjects_of_commits():
     log = ["git", "log", "--no-merges", "--format=%s", f"{BEFORE_SUBJECTS}..HEAD"]
     done = subprocess.run(log, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
     if done.returncode:
-        pytest.skip("this clone does not have the older history")
+        pytest.skip("this clone does not have the older history")  # `git clone --depth 1`: the range to read is not there
     assert {subject: faults for subject in done.stdout.splitlines() if (faults := subject_faults(subject))} == {}, "git commit --amend"
 
 

@@ -31,6 +31,7 @@ BUILD = "from setuptools import build_meta as build; build.build_wheel('dist'); 
 def built(tmp_path_factory):
     """(wheel, sdist) of a copy of this checkout, built without the network."""
     if int(version("setuptools").split(".")[0]) < 77:
+        # The suite also runs at the lowest versions that rnnlib allows (make package), and those have an older setuptools.
         pytest.skip("setuptools is too old to build the wheel: it does not know SPDX licences")
     folder = tmp_path_factory.mktemp("package")
     for name in ("pyproject.toml", "MANIFEST.in", "LICENSE", "README.md"):

@@ -70,18 +70,6 @@ def lab(hidden):
 FULL, RELEASED = lab(True), lab(False)
 
 
-@pytest.fixture(scope="module")
-def zygote():
-    z = Zygote().wait()
-    try:
-        Session(z.door).close()
-    except Unsafe as missing:
-        z.close()
-        pytest.skip(f"this machine cannot lock a process in: {missing}")
-    yield z
-    z.close()
-
-
 def grade(zygote, answer, extra=(), explain="mine", **options):
     cells = [(c.cell_type, source.meta(c)["grade_id"], c.source) for c in RELEASED.cells]
     cells[1] = ("code", "double", answer)

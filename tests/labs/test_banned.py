@@ -20,9 +20,7 @@ from labs.grading.banned.lines import look
 from labs.grading.banned.reached import Forbidden, Rules, gates, watched
 from labs.grading.course import Course
 from labs.grading.files import LABS
-from labs.grading.locked.sandbox import Unsafe
 from labs.grading.locked.session import Session
-from labs.grading.locked.warm import Zygote
 from labs.grading.marks import trial
 from labs.grading.marks.marker import mark_submission
 from labs.grading.text import source
@@ -389,16 +387,8 @@ DETOURS = {
 
 
 @pytest.fixture(scope="module")
-def door():
-    """A warm process."""
-    zygote = Zygote().wait()
-    try:
-        Session(zygote.door).close()
-        yield zygote.door
-    except Unsafe as why:
-        pytest.skip(str(why))
-    finally:
-        zygote.close()
+def door(zygote):
+    return zygote.door
 
 
 @functools.cache

@@ -17,7 +17,6 @@ from labs.grading.__main__ import main
 from labs.grading.course import Course
 from labs.grading.desk.export import export
 from labs.grading.files import LABS
-from labs.grading.locked.sandbox import Unsafe
 from labs.grading.marks import engine
 from labs.grading.text import source
 from labs.grading.text.release import release
@@ -74,7 +73,7 @@ def scheduler(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of dask's own event loop, when a worker dies
-def test_a_cluster_gives_the_same_grades_even_if_a_worker_is_killed(tmp_path, scheduler, monkeypatch):
+def test_a_cluster_gives_the_same_grades_even_if_a_worker_is_killed(lockable, tmp_path, scheduler, monkeypatch):
     address, workers = scheduler
     course = class_in(Course(tmp_path / "course"))
     put, finished = engine.Journal.put, []
@@ -88,10 +87,7 @@ def test_a_cluster_gives_the_same_grades_even_if_a_worker_is_killed(tmp_path, sc
             workers[0].wait()
 
     monkeypatch.setattr(engine.Journal, "put", kill_one_after_the_first)
-    try:
-        graded = engine.grade_class(course, LAB, progress=False, cluster=address)
-    except Unsafe as missing:
-        pytest.skip(f"this machine cannot lock a process in: {missing}")
+    graded = engine.grade_class(course, LAB, progress=False, cluster=address)
     assert workers[0].poll() is not None and workers[1].poll() is None
     assert sorted(finished) == sorted(STUDENTS), "each one once"
     assert {g.student: g.score for g in graded} == STUDENTS
@@ -124,7 +120,7 @@ def test_what_kubernetes_starts_exists_and_takes_these_options():
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-def test_a_gradebook_on_postgresql(tmp_path, monkeypatch):
+def test_a_gradebook_on_postgresql(lockable, tmp_path, monkeypatch):
     pgserver = pytest.importorskip("pgserver", reason="pgserver has no build for this Python")
     psycopg = pytest.importorskip("psycopg")
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
@@ -138,10 +134,7 @@ def test_a_gradebook_on_postgresql(tmp_path, monkeypatch):
         settings += f"c.CourseDirectory.db_url = {url.replace('postgresql://', 'postgresql+psycopg://')!r}\n"
         (root / "nbgrader_config.py").write_text(settings, encoding="utf-8")
         course = class_in(Course(root))
-        try:
-            graded = engine.grade_class(course, LAB, progress=False, workers=1)
-        except Unsafe as missing:
-            pytest.skip(f"this machine cannot lock a process in: {missing}")
+        graded = engine.grade_class(course, LAB, progress=False, workers=1)
         assert {g.student: g.score for g in graded} == STUDENTS
         assert not (root / "gradebook.db").exists()
         with psycopg.connect(url) as db:

@@ -7,9 +7,7 @@ import nbformat
 import pytest
 from fresh import lab07_applications as fresh
 
-from labs.grading.locked.sandbox import Unsafe
 from labs.grading.locked.session import Session
-from labs.grading.locked.warm import Zygote
 from labs.grading.marks import marker
 from labs.grading.marks.attempt import Attempt
 from labs.grading.text import source
@@ -17,18 +15,6 @@ from labs.grading.text import source
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is made of Linux's own means")]
 LAB = "lab07_applications"
 PATIENT = {"seconds": 600.0, "total": 1800.0}  # the processor may be shared with many: only its own time counts here
-
-
-@pytest.fixture(scope="module")
-def zygote():
-    z = Zygote().wait()
-    try:
-        Session(z.door).close()
-    except Unsafe as missing:
-        z.close()
-        pytest.skip(f"this machine cannot lock a process in: {missing}")
-    yield z
-    z.close()
 
 
 def attempt(zygote, text):

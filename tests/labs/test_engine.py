@@ -115,7 +115,7 @@ STUDENTS = [f"s{i:02d}" for i in range(8)]
 
 
 @pytest.fixture(scope="module")
-def course(tmp_path_factory):
+def course(lockable, tmp_path_factory):
     """A released lab and eight submissions: every second one has a mistake in rnn_step."""
     c = tmp_path_factory.mktemp("class")
     run("release", "--lab", "2", "--course", c)
@@ -128,9 +128,7 @@ def course(tmp_path_factory):
                 cell["source"] = model[meta["grade_id"]].replace(" + b_h)", ")" if i % 2 else " + b_h)")
         (c / "submitted" / student / LAB).mkdir(parents=True)
         (c / "submitted" / student / LAB / f"{LAB}.ipynb").write_text(json.dumps(released), encoding="utf-8")
-    said = run("grade", "--lab", "2", "--course", c, "--quiet", "--student", "s00")
-    if "cannot sandbox" in said:
-        pytest.skip(said)
+    run("grade", "--lab", "2", "--course", c, "--quiet", "--student", "s00")
     return c
 
 

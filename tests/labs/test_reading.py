@@ -156,24 +156,16 @@ def test_a_text_that_takes_too_long_to_read_costs_only_what_it_says(monkeypatch)
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is made of Linux's own means")
-def test_the_locked_process_reads_under_a_clock():
-    from labs.grading.locked.sandbox import Unsafe
+def test_the_locked_process_reads_under_a_clock(zygote):
     from labs.grading.locked.session import Session
-    from labs.grading.locked.warm import Zygote
     from labs.grading.marks.attempt import Attempt
     from labs.grading.reading.arrange import UNREAD
 
-    zygote = Zygote().wait()
-    try:
-        attempt = Attempt(lambda left: Session(zygote.door, seconds=2.0, total=left), 600.0)
-        cells = [("code", "double", "x = 1"), *[("code", None, f"{DEEP}{i}") for i in range(10)]]
-        entries, _ = attempt.read(released_cells(lab()), cells)
-        assert attempt.stops == [UNREAD] and entries[0] == (0, "code", "x = 1") and len(entries) == 12
-        attempt.close()
-    except Unsafe as missing:
-        pytest.skip(str(missing))
-    finally:
-        zygote.close()
+    attempt = Attempt(lambda left: Session(zygote.door, seconds=2.0, total=left), 600.0)
+    cells = [("code", "double", "x = 1"), *[("code", None, f"{DEEP}{i}") for i in range(10)]]
+    entries, _ = attempt.read(released_cells(lab()), cells)
+    assert attempt.stops == [UNREAD] and entries[0] == (0, "code", "x = 1") and len(entries) == 12
+    attempt.close()
 
 
 def test_a_notebook_is_made_only_of_what_the_release_has():
