@@ -28,6 +28,7 @@ MAX_WHY = 2000  # characters
 TRIALS = 2  # how often a failed case runs again before a mistake is named
 PRACTICE = "practice"  # the key and the student where nobody is graded
 _NUMBERS = contextvars.ContextVar("numbers", default=None)  # (key, student) of the submission that is marked
+_KEPT = "kept between calls, in a global or in a default argument?"
 _SHAPES = contextvars.ContextVar("shapes", default=None)  # what draws the sizes of the case that runs
 TOL = 1e-5  # relative to the largest expected entry: float32 inside is fine, every planted mistake is far outside
 
@@ -156,6 +157,18 @@ def array(name, got):
 def array_of(got):
     """``got`` as a NumPy array of numbers (see :func:`array`)."""
     return array("the result", got)
+
+
+def _flat(result):
+    """The arrays of a result, also of a tuple or a dict of them, one after the other."""
+    if isinstance(result, dict):
+        result = [result[name] for name in sorted(result)]
+    return [a for part in result for a in _flat(part)] if isinstance(result, tuple | list) else [array_of(result)]
+
+
+def _agree(a, b):
+    pairs = zip(a, b, strict=False)
+    return len(a) == len(b) and all(x.shape == y.shape and np.allclose(x, y, rtol=1e-9, atol=0, equal_nan=True) for x, y in pairs)
 
 
 def _has_whole(value):
@@ -311,6 +324,14 @@ class Part:
     def taken(self, fn, *args, **kwargs):
         """What :meth:`call` returns; arrays of whole numbers may be refused, as in :meth:`attempt`."""
         return (self.attempt if _has_whole(args) else self.call)(fn, *args, **kwargs)
+
+    def forgets(self, fn, one, other):
+        """Call with the arguments ``one``, ``other`` and ``one`` again; raise Wrong if a call knows of the calls before it."""
+        first, between, again = (_flat(self.call(fn, *args)) for args in (one, other, one))
+        if not _agree(first, again):
+            raise Wrong(f"two calls with the same arguments give different results: is something {_KEPT}")
+        if _agree(first, between):
+            raise Wrong(f"a call with other arguments gives the result of the call before: is it {_KEPT}")
 
     def mark(self):
         """Run the cases, print one line a case, and return the points reached as one plain float."""

@@ -3,14 +3,7 @@
 ``WRONG`` maps a name to a part, None and the whole answer; ``RIGHT`` maps a name to answers by part.
 """
 
-
-def _but(text, *pairs):
-    """``text`` with each old, new of ``pairs`` exchanged."""
-    for old, new in zip(pairs[::2], pairs[1::2], strict=True):
-        assert old in text, old
-        text = text.replace(old, new)
-    return text
-
+from fresh.text import but as _but
 
 RADIUS = """
 def spectral_radius(W):
