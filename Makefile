@@ -70,6 +70,9 @@ lab: setup  ## Open a lab as students see it (N=2)
 release: setup  ## Teachers: write the students' notebook of a lab (N=2)
 	@$(PY) -m labs.grading release $(WHICH)
 
+kit: setup  ## Teachers: write one zip with all that a student needs for a lab (N=2)
+	@$(PY) -m labs.grading kit $(WHICH)
+
 collect: setup  ## Teachers: import the downloaded submissions (N=2)
 	@$(PY) -m labs.grading collect $(WHICH)
 

@@ -41,6 +41,7 @@ def parser():
     lab_verb("build", "write the full notebook (solutions, hidden tests) in source/", _build)
     p = lab_verb("release", "write the students' notebook in release/", _release)
     p.add_argument("--due", help="due date: '2027-01-15 23:59 Europe/Berlin' or '2027-01-15T23:59+01:00'")
+    file_verb("kit", "write one zip with the released notebook and all that a student needs for it, in kits/", _kit)
     p = lab_verb("collect", "import downloaded submissions into submitted/", _collect)
     where = f"folder, or zip from {platforms.titles()} (default: downloaded/LAB/archive)"
     p.add_argument("--from", dest="folder", type=pathlib.Path, help=where)
@@ -135,6 +136,12 @@ def _release(course, lab, o):
 
     print(release(course, lab, o.due))
     print("\n".join(due.lines(course, lab)))
+
+
+def _kit(course, lab, o):
+    from labs.grading.text.kit import kit
+
+    print(kit(course, lab, o.to))
 
 
 def _solutions(course, lab, o):
