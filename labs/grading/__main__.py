@@ -166,10 +166,10 @@ def _collect(course, lab, o):
 def _grade(course, lab, o):
     from labs.grading.text import due
 
-    course.released(lab)
+    edited = _check_release(course, lab)
     dates = due.lines(course, lab)  # read in any case: a date that cannot be understood is an error before anything is graded
     if not o.quiet:
-        print("\n".join(dates), flush=True)
+        print("\n".join(edited + dates), flush=True)
     if o.engine == "nbgrader":
         from labs.grading.marks.plain import grade_class
 
@@ -179,6 +179,19 @@ def _grade(course, lab, o):
 
         options = {"workers": o.workers, "allow_missing": o.allow_missing, "cluster": o.cluster}
     _tell(course, lab, grade_class(course, lab, o.student, o.force, progress=not o.quiet, **options))
+
+
+def _check_release(course, lab):
+    """Lines about a text that was edited after its release; RoadError if that is more than a text."""
+    import nbformat
+
+    from labs.grading.text import stale
+
+    released, full, again = nbformat.read(course.released(lab), 4), source.notebook(lab), _command("release", course, lab)
+    if told := stale.renamed(released, full) + stale.revalued(released, full):
+        raise RoadError(f"{lab} was edited after its release: {', '.join(told[:5])}. Release it again: {again}")
+    cells = stale.edited(released, full)
+    return [f"{lab}: the text of {', '.join(cells[:5])} was edited after the release. To hand it out: {again}"] if cells else []
 
 
 def _tell(course, lab, graded):

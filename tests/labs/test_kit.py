@@ -11,14 +11,14 @@ import pytest
 from labs.grading.course import Course, RoadError
 from labs.grading.files import LABS
 from labs.grading.text import kit, source
-from labs.grading.text.release import secrets_of, without_solution
+from labs.grading.text.release import secrets_of
 
 
 def stand_in(course, lab):
     """A release without nbgrader."""
     nb = source.notebook(lab)
     for cell in nb.cells:
-        cell.source = source.without_hidden(without_solution(cell))
+        cell.source = source.without_hidden(source.without_solution(cell))
     folder = course.folder("release", lab)
     folder.mkdir(parents=True)
     nbformat.write(nb, folder / f"{lab}.ipynb")

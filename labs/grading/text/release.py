@@ -5,7 +5,7 @@ import nbformat
 from labs.grading.course import RoadError
 from labs.grading.files import write_whole
 from labs.grading.text import due as dates
-from labs.grading.text import source
+from labs.grading.text import source, stale
 
 
 def build(course, lab):
@@ -24,9 +24,11 @@ def release(course, lab, due=None):
     Raises
     ------
     RoadError
-        The date cannot be read, nbgrader refused, or the release holds a solution or a hidden test.
+        The date cannot be read, graded cells were renamed after submissions were graded, nbgrader refused, or the release holds a
+        solution or a hidden test.
     """
     when = dates.read(due, course.zone) if due is not None else None
+    _refuse_new_names(course, lab)
     build(course, lab)
     with course.nbgrader() as api:
         result = api.generate_assignment(lab, force=True, create=True)
@@ -42,6 +44,22 @@ def release(course, lab, due=None):
     return path
 
 
+def _refuse_new_names(course, lab):
+    """nbgrader would refuse them too, after it has removed the release that students work on."""
+    path = course.folder("release", lab) / f"{lab}.ipynb"
+    told = stale.renamed(nbformat.read(path, 4), source.notebook(lab)) if path.is_file() else []
+    if not told:
+        return
+    with course.book() as book:
+        graded = len(book.assignment_submissions(lab)) if any(a.name == lab for a in book.assignments) else 0
+    if graded:
+        raise RoadError(
+            f"{lab}: {', '.join(told[:5])} since the release, and {graded} graded "
+            f"submission{'s have' if graded > 1 else ' has'} the old names. "
+            "Give the cells their old names back, or release into a new course folder with --course. Nothing was changed."
+        )
+
+
 def leaks(released, full):
     """Lines of solutions and hidden tests of ``full`` that stand in ``released``, with the cell that they come from."""
     text = "\n".join(c.source for c in released.cells)
@@ -51,7 +69,7 @@ def leaks(released, full):
 
 def secrets_of(full):
     """Pairs of a cell's name and a line of its solution or hidden tests that nothing for students may hold."""
-    ours = "\n".join(source.without_hidden(without_solution(c)) for c in full.cells)
+    ours = "\n".join(source.without_hidden(source.without_solution(c)) for c in full.cells)
     found = []
     for cell in full.cells:
         secret = source.hidden(cell) + _solution(cell)
@@ -65,11 +83,3 @@ def _solution(cell):
         return ""
     parts = cell.source.split("### BEGIN SOLUTION")
     return "".join(p.split("### END SOLUTION")[0] for p in parts[1:]) if len(parts) > 1 else cell.source
-
-
-def without_solution(cell):
-    """A cell's text without its model answer."""
-    if not source.meta(cell).get("solution"):
-        return cell.source
-    parts = cell.source.split("### BEGIN SOLUTION")
-    return parts[0] + "".join(p.partition("### END SOLUTION")[2] for p in parts[1:]) if len(parts) > 1 else ""

@@ -80,6 +80,14 @@ def hidden(cell):
     return _split(cell.source)[1]
 
 
+def without_solution(cell):
+    """A cell's text without its model answer."""
+    if not meta(cell).get("solution"):
+        return cell.source
+    parts = cell.source.split("### BEGIN SOLUTION")
+    return parts[0] + "".join(p.partition("### END SOLUTION")[2] for p in parts[1:]) if len(parts) > 1 else ""
+
+
 def without_hidden(text):
     """A cell's text without its hidden tests."""
     return _split(text)[0]
