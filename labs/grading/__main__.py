@@ -27,10 +27,16 @@ def parser():
         p.set_defaults(run=run)
         return p
 
-    def lab_verb(name, text, run, lab=None):
+    def course_verb(name, text, run):
         p = verb(name, text, run)
-        p.add_argument("--lab", default=lab, help="which lab: lab02_rnn, lab02 or 2" + (f" (default: {lab})" if lab else ""))
         p.add_argument("--course", type=pathlib.Path, default=LABS, help="folder with the course's data (default: labs)")
+        return p
+
+    def lab_verb(name, text, run, lab=None):
+        p = course_verb(name, text, run)
+        which = "which lab: lab02_rnn, lab02 or 2" + (f" (default: {lab})" if lab else "")
+        p.add_argument("which", nargs="?", metavar="LAB", help=which)
+        p.add_argument("--lab", default=lab, help="the same")
         return p
 
     def file_verb(name, text, run, lab=None):
@@ -83,7 +89,7 @@ def main(words=None):
     o = parser().parse_args(words)
     warnings.simplefilter("ignore")  # of other people's libraries
     try:
-        return (_in_course(o) if "lab" in o else o.run(o)) or 0
+        return (_in_course(o) if "course" in o else o.run(o)) or 0
     except Unsafe as problem:
         print(f"Nothing was graded: this machine cannot sandbox students' code. Missing layer: {problem}", file=sys.stderr)
         print("Use another machine, or grade without this layer: --allow-missing LAYER.", file=sys.stderr)
@@ -116,9 +122,10 @@ def _in_course(o):
 
 def _place(o):
     """The course and the name of the lab that the command line asks for."""
-    if o.lab is None:
+    asked = o.which or o.lab
+    if asked is None:
         raise ValueError(f"--lab: expected one of {', '.join(source.names())}, got nothing. With make, add N=1 for lab 1")
-    lab = source.find(o.lab)
+    lab = source.find(asked)
     if o.run is not _open:
         for_nbgrader(o.course)
     return Course(o.course), lab
@@ -159,6 +166,7 @@ def _collect(course, lab, o):
             print(f"{c.student or '-'}: {c.origin}" + (f": {c.problem}" if c.problem else ""))
     skipped = sum(not c.read for c in done)
     print(f"Submissions: {len(done)}, {KEPT}: {sum(c.problem == KEPT for c in done)}, without a notebook: {skipped}.")
+    _tell_missing(course, lab)
     print(f"Next: {_command('grade', course, lab)}")
     return 1 if skipped else 0
 
@@ -201,6 +209,7 @@ def _tell(course, lab, graded):
         print(f"{g.student}: {points}" + ("   needs manual grading" if g.needs_person else ""))
         for note in g.notes:
             print(f"    {note}")
+    _tell_missing(course, lab)
     if not graded:
         count = len(course.students(lab))
         done = f"graded already: {count} (--force grades them again)"
@@ -211,6 +220,14 @@ def _tell(course, lab, graded):
         waiting, noted = sum(g.needs_person for g in graded), sum(bool(g.notes) for g in graded)
         print(f"\nGraded: {len(graded)}. Need manual grading (in Formgrader): {waiting}. With a note about the file: {noted}.")
         print(f"Report: {report(course, lab)}\nNext: {_command('feedback', course, lab)} and {_command('export', course, lab)}")
+
+
+def _tell_missing(course, lab):
+    """Who of the roster handed in nothing."""
+    from labs.grading.inbox import roster
+
+    for line in roster.said(roster.roster(course), course.students(lab)):
+        print(line)
 
 
 def _command(verb, course, lab):
@@ -231,9 +248,10 @@ def _feedback(course, lab, o):
 def _export(course, lab, o):
     from labs.grading.desk.export import export, export_to
 
+    _tell_missing(course, lab)
     if not o.table:
         print(export(course, lab, o.to))
-        return
+        return 0
     path, missing, waiting = export_to(course, lab, *o.table, o.to, o.column)
     print(path)
     for what, students in (("Not in the table", missing), ("Not final, needs manual grading", waiting)):
@@ -244,6 +262,7 @@ def _export(course, lab, o):
 def _report(course, lab, o):
     from labs.grading.desk.report import report
 
+    _tell_missing(course, lab)
     print(report(course, lab, o.to))
 
 

@@ -1,38 +1,61 @@
-"""Marks → tables: nbgrader's CSV with notes, or a platform's own table."""
+"""Marks → tables: nbgrader's columns with notes, or a platform's own table."""
 
 import csv
 import io
 import pathlib
-import tempfile
 
 from labs.grading.desk.feedback import notes_of
 from labs.grading.files import write_whole
 from labs.grading.inbox import platforms
+from labs.grading.inbox.roster import roster
 from labs.grading.inbox.tables import fill
 
+COLUMNS = (
+    *("assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email"),
+    *("raw_score", "late_submission_penalty", "score", "max_score", "note"),
+)  # nbgrader's, and ours
+NOTHING, NOT_GRADED, OUTSIDE = "nothing handed in", "handed in, not graded yet", "not in the roster"
+WAITS = "needs manual grading; those points count 0 until then"
 
-def export(course, lab=None, to=None):
-    """Write nbgrader's CSV of grades (of one lab, or of all), with a last column of notes, and return its path."""
-    from nbgrader.plugins import CsvExportPlugin
 
-    to = pathlib.Path(to) if to else course.root / "exports" / (f"{lab}.csv" if lab else "grades.csv")
+def export(course, lab, to=None):
+    """Write a lab's grades as CSV, with nbgrader's columns and one of notes, and return its path.
+
+    A student who is not graded has a row too: a note, and no score.
+    """
+    to = pathlib.Path(to) if to else course.root / "exports" / f"{lab}.csv"
     to.parent.mkdir(parents=True, exist_ok=True)
-    plugin = CsvExportPlugin()
-    plugin.assignment = [lab] if lab else []
-    with course.book() as book, tempfile.TemporaryDirectory() as folder:
-        plugin.to = str(pathlib.Path(folder) / "grades.csv")
-        plugin.export(book)
-        with open(plugin.to, newline="", encoding="utf-8") as file:
-            head, *rows = list(csv.reader(file))
-        names = [lab] if lab else [assignment.name for assignment in book.assignments]
-        waiting = {(name, row.student.id) for name in names for row in book.assignment_submissions(name) if row.needs_manual_grade}
-    place = {name: head.index(name) for name in ("assignment", "student_id")}
-    for row in rows:
-        name, student = row[place["assignment"]], row[place["student_id"]]
-        notes = ["needs manual grading; those points count 0 until then"] if (name, student) in waiting else []
-        row.append("; ".join([*notes, *notes_of(course, name, student)]))
-    _write_table(to, [[*head, "note"], *rows])
+    people, there, rows = roster(course), course.students(lab), []
+    with course.book() as book:
+        graded = {row.student.id: row for row in book.assignment_submissions(lab)}
+        assignment = book.find_assignment(lab)
+        known = {student.id: student for student in book.students}
+        for student in everyone(people, {*graded, *there, *known}):
+            row, person, names = graded.get(student), people and people.of_named(student), known.get(student)
+            notes = [NOTHING if student not in there else NOT_GRADED] if row is None else [WAITS] if row.needs_manual_grade else []
+            notes += [OUTSIDE] if people and person is None else []
+            last, first = names_of(person, names)
+            email = (person and person.email) or (names and names.email)
+            late = row and (row.late_submission_penalty or 0.0)
+            marks = [row.score, late, max(0.0, row.score - late)] if row else [None] * 3
+            when = row and row.timestamp
+            about = [lab, assignment.duedate, when, student, last, first, email, *marks, assignment.max_score]
+            rows.append([*about, "; ".join([*notes, *notes_of(course, lab, student)])])
+    write_table(to, [COLUMNS, *rows])
     return to
+
+
+def everyone(people, students):
+    """The students of a course in order: those of the roster, if there is one, and all others of ``students``."""
+    return sorted({*students, *(people.named(person) for person in (people.persons if people else ()))})
+
+
+def names_of(person, known):
+    """Last and first name, of the roster or else of nbgrader's gradebook."""
+    if person and person.name:
+        first, _, last = person.name.rpartition(" ")
+        return last, first
+    return (known.last_name, known.first_name) if known else (None, None)
 
 
 def export_to(course, lab, platform, table, to=None, column=None):
@@ -60,7 +83,8 @@ def export_to(course, lab, platform, table, to=None, column=None):
     return to, missing, waiting
 
 
-def _write_table(path, rows):
+def write_table(path, rows):
+    """Write rows as CSV, whole or not at all."""
     table = io.StringIO(newline="")
     csv.writer(table).writerows(rows)
     write_whole(path, table.getvalue().encode())

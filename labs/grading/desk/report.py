@@ -11,6 +11,7 @@ import jinja2
 
 from labs.grading.desk.feedback import notes_of
 from labs.grading.files import write_whole
+from labs.grading.inbox.roster import roster
 from labs.grading.text import source
 
 _LOST = re.compile(r"^  \[lost\] (?P<title>.*): 0 of [\d.]+\n {9}(?P<why>.*)$", re.MULTILINE)
@@ -40,7 +41,7 @@ def report(course, lab, to=None):
 
 def facts(course, lab):
     """What the page says, as plain data: ``questions``, ``students``, ``failing``, ``scores``, ``handed_in``, ``when``."""
-    handed_in = course.students(lab)
+    handed_in, people = course.students(lab), roster(course)
     questions, students, failing = {}, [], collections.Counter()
     with course.book() as book:
         for row in book.assignment_submissions(lab):
@@ -65,6 +66,9 @@ def facts(course, lab):
         "when": datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         "handed_in": len(handed_in),
         "graded": len(known),
+        "roster": people and len(people.persons),
+        "missing": [str(person) for person in people.missing(handed_in)] if people else [],
+        "outside": people.outside(handed_in) if people else [],
         "not_graded": [student for student in handed_in if student not in known],
         "most": most,
         "mean": statistics.fmean(scores) if scores else 0.0,
