@@ -186,7 +186,13 @@ def _grade(course, lab, o):
         from labs.grading.marks.engine import grade_class
 
         options = {"workers": o.workers, "allow_missing": o.allow_missing, "cluster": o.cluster}
-    _tell(course, lab, grade_class(course, lab, o.student, o.force, progress=not o.quiet, **options))
+    from labs.grading.marks import changes
+
+    changes.remember(course, lab)
+    graded = grade_class(course, lab, o.student, o.force, progress=not o.quiet, **options)
+    _tell(course, lab, graded)
+    _tell_changes(*changes.changes(course, lab))
+    return _left_out("Not graded", [g.student for g in graded if g.score is None])
 
 
 def _check_release(course, lab):
@@ -220,6 +226,27 @@ def _tell(course, lab, graded):
         waiting, noted = sum(g.needs_person for g in graded), sum(bool(g.notes) for g in graded)
         print(f"\nGraded: {len(graded)}. Need manual grading (in Formgrader): {waiting}. With a note about the file: {noted}.")
         print(f"Report: {report(course, lab)}\nNext: {_command('feedback', course, lab)} and {_command('export', course, lab)}")
+
+
+def _tell_changes(found, path, most=20):
+    """The marks that this run changed."""
+    if found:
+        for student, part, before, after in found[:most]:
+            print(f"    {student}: {part}: {_points(before)} → {_points(after)}")
+        more = f" ({len(found) - most} more there)" if len(found) > most else ""
+        print(f"Changed marks: {len(found)}, of {len({row[0] for row in found})} students, added to {path}{more}")
+
+
+def _points(score):
+    return "no mark" if score is None else f"{score:g}"
+
+
+def _left_out(what, students, most=10):
+    """Say which students who handed in are left out; returns the exit status."""
+    if students:
+        more = f" and {len(students) - most} more" if len(students) > most else ""
+        print(f"{what}: {len(students)} ({', '.join(students[:most])}{more})")
+    return 1 if students else 0
 
 
 def _tell_missing(course, lab):
