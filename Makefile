@@ -85,6 +85,9 @@ feedback: setup  ## Teachers: write a page for each student (N=2)
 export: setup  ## Teachers: write the grades as CSV (N=2)
 	@$(PY) -m labs.grading export $(WHICH)
 
+gradebook: setup  ## Teachers: write the grades of all labs in one CSV
+	@$(PY) -m labs.grading gradebook $(FLAGS)
+
 report: setup  ## Teachers: write a report on the grading so far (N=2)
 	@$(PY) -m labs.grading report $(WHICH)
 

@@ -67,6 +67,8 @@ def parser():
     filled = f"fill the marks into FILE, the table of grades from this platform: {', '.join(platforms.with_tables())}"
     p.add_argument("--table", nargs=2, metavar=("PLATFORM", "FILE"), help=filled)
     p.add_argument("--column", help="with --table: title of the column to fill (default: the platform's, or the one with the lab's name)")
+    p = course_verb("gradebook", "write the grades of all labs in one CSV, with the weights of weights.csv, in exports/", _gradebook)
+    p.add_argument("--to", type=pathlib.Path, help="write to this file instead")
     file_verb("report", "write a report on the grading so far in reports/", _report)
     p = file_verb("similar", "write a page of similar submissions in reports/", _similar)
     p.add_argument("--threshold", type=float, default=0.8, help="show pairs that share at least this fraction of their code (default: 0.8)")
@@ -114,14 +116,17 @@ def _in_course(o):
         from labs.grading.marks.engine import check_system
 
         check_system(o.cluster)
-    with course.at_work(o.verb) if o.run in (_build, _release, _collect, _grade, _feedback) else contextlib.nullcontext():
-        if o.run not in (_build, _collect):
+    with course.at_work(o.verb) if o.run in (_build, _release, _collect, _grade, _feedback, _gradebook) else contextlib.nullcontext():
+        if lab and o.run not in (_build, _collect):
             course.check_gradebook(lab)
         return o.run(course, lab, o)
 
 
 def _place(o):
-    """The course and the name of the lab that the command line asks for."""
+    """The course and the name of the lab that the command line asks for; None where the verb is about all labs."""
+    if "which" not in o:
+        for_nbgrader(o.course)
+        return Course(o.course), None
     asked = o.which or o.lab
     if asked is None:
         raise ValueError(f"--lab: expected one of {', '.join(source.names())}, got nothing. With make, add N=1 for lab 1")
@@ -284,6 +289,28 @@ def _export(course, lab, o):
     for what, students in (("Not in the table", missing), ("Not final, needs manual grading", waiting)):
         if students:
             print(f"{what}: {', '.join(students)}")
+
+
+def _gradebook(course, _, o):
+    from labs.grading.desk import term
+    from labs.grading.inbox.roster import roster
+    from labs.grading.marks import changes
+    from labs.grading.marks.gradebook import penalties
+
+    for lab in term.labs_of(course):
+        course.check_gradebook(lab)
+        changes.remember(course, lab)
+        penalties(course, lab)  # a date, an extension or a mark may have changed since the lab was graded
+        _tell_changes(*changes.changes(course, lab))
+    path, labs = term.term(course, o.to)
+    people = roster(course)
+    everybody = sorted({student for lab in labs for student in lab.there})
+    if people and (outside := people.outside(everybody)):
+        print(f"Not in the roster, and kept: {len(outside)} ({', '.join(outside[:10])}{' …' if len(outside) > 10 else ''})")
+    for title, counts in (("Counted", True), ("Not counted", False)):
+        if found := [str(lab) for lab in labs if bool(lab.weight and not lab.why) is counts]:
+            print(f"{title}: {', '.join(found)}")
+    print(path)
 
 
 def _report(course, lab, o):
