@@ -272,9 +272,18 @@ def _command(verb, course, lab):
 
 
 def _feedback(course, lab, o):
+    from labs.grading.desk.comments import used
     from labs.grading.desk.feedback import feedback
 
-    print(f"Pages: {len(feedback(course, lab))}, in {course.root / 'feedback'}")
+    counts, unknown = used(course, lab)
+    pages = feedback(course, lab)
+    if counts:
+        print(f"Comments from comments.csv: {', '.join(f'#{key} {count}' for key, count in counts.items())}")
+    for key, students in unknown.items():
+        print(f"#{key} is no key in comments.csv, and is shown as it is to {', '.join(students)}")
+    print(f"Pages: {len(pages)}, in {course.root / 'feedback'}")
+    made = {page.parts[-3] for page in pages}
+    return _left_out("Without a page, not graded yet", [student for student in course.students(lab) if student not in made])
 
 
 def _export(course, lab, o):

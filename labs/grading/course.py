@@ -59,7 +59,12 @@ load_subconfig("nbgrader_config.py", path=str(LABS))
 _BEFORE = re.compile(r"get_config\(\)\nload_subconfig\(\"nbgrader_config.py\", path=.*\)\n")  # what version 0.1 wrote
 _MADE = ("work/grading.key", "work/journal", "gradebook.db", "release", "submitted", "autograded")
 PAGE = "labs.grading.desk.page.SafePage"
-FEEDBACK = ["nbgrader.preprocessors.GetGrades", PAGE, "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor"]
+FEEDBACK = [
+    "nbgrader.preprocessors.GetGrades",
+    "labs.grading.desk.comments.Reused",
+    PAGE,
+    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+]
 
 
 class Course:

@@ -6,6 +6,7 @@ import re
 from nbconvert.exporters import HTMLExporter
 from nbconvert.preprocessors import Preprocessor
 
+from labs.grading.desk import parts
 from labs.grading.inbox import safe
 from labs.grading.text import source
 
@@ -35,9 +36,17 @@ class SafePage(Preprocessor):
 class Page(HTMLExporter):
     """nbconvert exporter of the feedback pages: a page that shows a hidden line is an error, never a file."""
 
+    @property
+    def default_config(self):
+        config = super().default_config
+        config.merge(parts.TEMPLATE)
+        return config
+
     def from_notebook_node(self, nb, resources=None, **kw):
         lab = (resources or {}).get("nbgrader", {}).get("assignment")
-        secret = hidden_lines(nb, source.notebook(lab) if lab in source.names() else None)
+        full = source.notebook(lab) if lab in source.names() else None
+        secret = hidden_lines(nb, full)
+        parts.describe(nb, full)
         page, resources = super().from_notebook_node(nb, resources, **kw)
         if found := shown(page, secret):
             raise ValueError(f"{lab}: the page was not written because it would show {len(found)} lines of hidden tests")

@@ -1,0 +1,84 @@
+"""Comments to use again: ``#key`` in a comment of Formgrader's becomes, on the feedback page, the text of that key in ``comments.csv``."""
+
+import collections
+import pathlib
+import re
+
+from nbconvert.preprocessors import Preprocessor
+
+from labs.grading.course import RoadError
+from labs.grading.inbox.tables import read_table
+from labs.grading.text import source
+
+FILE = "comments.csv"
+_KEY = re.compile(r"(?<![\w#&/])#([^\W\d][\w-]*)")
+
+
+def texts(root):
+    """Key → text, from the ``comments.csv`` in a course folder; empty if there is no such file.
+
+    Raises
+    ------
+    RoadError
+        A line cannot be read; the text names it.
+    """
+    path = pathlib.Path(root) / FILE
+    if not path.exists():
+        return {}
+    table, found = read_table(path), {}
+    head, *rows = table.values()
+    titles = [title.strip().casefold() for title in head]
+    if not {"key", "comment"} <= set(titles):
+        raise RoadError(f"{path}: expected the columns key, comment; got {', '.join(head)}")
+    for row, places in zip(rows, table.rows[1:], strict=True):
+        where = f"{path}, line {table.text.count(chr(10), 0, places[0][0]) + 1}"
+        key, text = row[titles.index("key")].strip().removeprefix("#"), row[titles.index("comment")].strip()
+        if not _KEY.fullmatch(f"#{key}") or not text:
+            raise RoadError(
+                f"{where}: expected a key that begins with a letter and has no spaces, and a comment; got {key!r}, {text[:40]!r}"
+            )
+        if key in found:
+            raise RoadError(f"{where}: {key} is there twice")
+        found[key] = text
+    return found
+
+
+def expanded(comment, known):
+    """A comment with the texts of its keys; what is no known key stays as it is."""
+    return _KEY.sub(lambda match: known.get(match[1], match[0]), comment)
+
+
+def used(course, lab):
+    """How often each key of ``comments.csv`` is used in a lab, and the students whose comments have a word with ``#`` that is no key.
+
+    Returns
+    -------
+    counts : dict of str to int
+    unknown : dict of str to list of str
+        The word → the students.
+    """
+    known, unknown = texts(course.root), collections.defaultdict(list)
+    counts = dict.fromkeys(known, 0)
+    with course.book() as book:
+        for row in book.assignment_submissions(lab) if known else ():
+            for comment in (comment.comment or "" for notebook in row.notebooks for comment in notebook.comments):
+                for key in _KEY.findall(comment):
+                    if key in known:
+                        counts[key] += 1
+                    else:
+                        unknown[key].append(row.student.id)
+    return counts, dict(unknown)
+
+
+class Reused(Preprocessor):
+    """nbconvert preprocessor of the feedback pages, behind the one that fetches the comments."""
+
+    enabled = True
+
+    def preprocess(self, nb, resources):
+        converter = getattr(self.parent, "parent", None)
+        known = texts(converter.coursedir.root if converter else pathlib.Path.cwd())
+        for cell in nb.cells:
+            if comment := source.meta(cell).get("comment"):
+                cell.metadata.nbgrader.comment = expanded(comment, known)
+        return nb, resources
