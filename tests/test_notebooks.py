@@ -59,7 +59,7 @@ def test_the_notebook_runs_the_code_of_the_lesson():
         ("[](#char-rnn)", "[A character model in NumPy alone](../02_rnn/characters.ipynb)"),
         ("[there](#char-rnn)", "[there](../02_rnn/characters.ipynb)"),
         ("{ref}`that one <char-rnn>`", "[that one](../02_rnn/characters.ipynb)"),
-        ("[](#adding-problem)", "[A memory that is added to](#adding-problem)"),
+        ("[](#adding-problem)", "[Long short-term memory and the adding problem](#adding-problem)"),
         ("[](#ch-glossary)", f"[Glossary]({BOOK.site}/chapters/glossary.html#ch-glossary)"),
         ("{term}`gates <gate>`", f"[gates]({BOOK.site}/chapters/glossary.html#term-gate)"),
         ("{term}`Bits per character`", f"[Bits per character]({BOOK.site}/chapters/glossary.html#term-bits-per-character)"),
