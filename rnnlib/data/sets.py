@@ -221,7 +221,7 @@ _ARCHIVES = {
 
 
 def archive(name, offline=None):
-    """A data set of the UEA archive.
+    """A data set of the UEA archive of multivariate series, or of the UCR archive of univariate ones (the gestures).
 
     Parameters
     ----------
@@ -244,7 +244,7 @@ def archive(name, offline=None):
     def generate():
         D, n_classes, n_train, n_test, shortest, longest = _ARCHIVES[name]
         rng = np.random.default_rng(0)
-        periodic = shortest == longest  # the four sports
+        periodic = shortest == longest  # the four activities
         source = synthetic.Swings(D, n_classes, longest, rng) if periodic else synthetic.Curves(D, n_classes, shortest, longest, rng)
         x_train, y_train = source.sample(n_train, np.random.default_rng(1))
         x_test, y_test = source.sample(n_test, np.random.default_rng(2))
@@ -257,7 +257,7 @@ def archive(name, offline=None):
 
 
 def parse_ts(content):
-    """Read a ``.ts`` file of the UEA archive.
+    """Read a ``.ts`` file of the UEA and UCR archives.
 
     Parameters
     ----------
