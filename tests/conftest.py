@@ -1,9 +1,14 @@
 """What all tests share: the devices, and where the data files lie."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
+
+# Nobody's settings: a matplotlibrc or an IPython profile in the home folder would change figures and outputs.
+_settings = tempfile.TemporaryDirectory(prefix="rnnlib-tests-")
+os.environ |= {"MATPLOTLIBRC": os.devnull, "IPYTHONDIR": _settings.name}
 
 # Corpora that stand beside the checkout spare the network.
 _beside = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -204,6 +204,18 @@ def test_a_lesson_meets_no_personal_settings_and_a_relative_data_folder_from_her
     assert done["notebook"].cells[-1].outputs[0]["data"]["text/plain"] == repr((str(ROOT / "chapters"), set()))
 
 
+def test_a_lesson_meets_no_settings_of_the_home_folder(book, monkeypatch, tmp_path):
+    write(tmp_path, ".config/matplotlib/matplotlibrc", "axes.facecolor: black\n")
+    write(tmp_path, ".ipython/profile_default/startup/mine.py", "theirs = 1\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    code = "import matplotlib\nmatplotlib.rcParams['axes.facecolor'], 'theirs' in globals()"
+    page = write(book, "chapters/two.md", FRONT + "# Two\n\n" + cell(code))
+    done = execute.run_apart(page, lessons.reader()(str(page)), book)
+    assert done["error"] == ""
+    assert done["notebook"].cells[-1].outputs[0]["data"]["text/plain"] == repr(("white", False))
+
+
 def test_a_costly_lesson_fails_the_build(book, run, quick, monkeypatch):
     monkeypatch.setattr(build, "MAX_MIB", 1.0)
     monkeypatch.setattr(build, "CUDA_MIB", 0.0)

@@ -80,7 +80,8 @@ def environment(root):
     path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     ours = {name: value for name, value in os.environ.items() if name not in PERSONAL}
-    return {**ours, **threads, "IPYTHONDIR": str(root / "_build" / ".ipython"), "PYTHONPATH": path}
+    nobodys = {"IPYTHONDIR": str(root / "_build" / ".ipython"), "MATPLOTLIBRC": os.devnull}  # else those in the home folder are read
+    return {**ours, **threads, **nobodys, "PYTHONPATH": path}
 
 
 def run_apart(page, notebook, root):
