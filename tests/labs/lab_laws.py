@@ -16,7 +16,10 @@ from labs.grading.marks import trial
 from labs.grading.text import source
 
 READY_MADE = "this part asks you to write that yourself"
-TIME = "In grading, a cell or a call of one of your functions may take 20 seconds, and the whole notebook with its tests two minutes."
+TIME = (
+    "In grading, a cell or a call of one of your functions may take 20 seconds of processor time, "
+    "and the whole notebook with its tests two minutes."
+)
 
 
 def pytest_generate_tests(metafunc):

@@ -15,9 +15,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from labs.grading.files import LABS
 from labs.grading.inbox.rebuild import rebuild
-from labs.grading.locked import sandbox
+from labs.grading.locked import clock, sandbox
 from labs.grading.locked.sandbox import Unsafe
-from labs.grading.locked.session import Gone, Session
+from labs.grading.locked.session import Gone, Late, Session
 from labs.grading.locked.warm import Door, Zygote
 from labs.grading.marks import marker
 from labs.grading.marks.attempt import Attempt
@@ -317,6 +317,50 @@ while True: time.sleep(1)
 """
 
 
+BUSY = "import os, time\nfor _ in range(4):\n    if os.fork() == 0:\n        while True: pass\n"
+BURNS = "import time\nend = time.process_time() + 1.2\nwhile time.process_time() < end: pass"
+
+
+def test_busy_neighbours_cost_an_honest_student_nothing(zygote):
+    neighbours = [Session(zygote.door, **PATIENT) for _ in range(4)]
+    for neighbour in neighbours:
+        neighbour.cell(BUSY)
+    try:
+        result = grade(zygote, "def double(x):\n    return 2 * x", [BURNS], seconds=2.0)
+    finally:
+        for neighbour in neighbours:
+            neighbour.close()
+    assert result["marks"]["double_test"] == 4.0 and result["notes"] == [] and not result["late"]
+
+
+def test_processor_time_counts_with_that_of_all_children(zygote):
+    session = Session(zygote.door, seconds=2.0, total=600.0)
+    with pytest.raises(Gone, match="2 s of processor time") as stopped:
+        session.cell(BUSY + "time.sleep(1000)")
+    assert not isinstance(stopped.value, Late) and session.clock.used < 20.0
+    session = Session(zygote.door, seconds=600.0, total=1.0)
+    session.cell(BURNS.replace("1.2", "0.7"))
+    with pytest.raises(Gone, match="processor time"):
+        session.cell(BURNS.replace("1.2", "0.7"))
+
+
+def test_time_asleep_and_time_on_the_wall_take_no_points_unseen(zygote, monkeypatch):
+    session = Session(zygote.door, seconds=1.0, total=600.0)
+    with pytest.raises(Late, match="slept"):
+        session.cell("import time\ntime.sleep(1000)")
+    hangs = "import time\ndef double(x):\n    time.sleep(1000)"
+    result = grade(zygote, hangs, seconds=1.0)
+    assert result["late"] and result["marks"]["double_test"] == 0.0
+    assert result["waiting"] == ["double_test"] and "a person will look" in result["notes"][-1]
+    result = grade(zygote, "def double(x):\n    while True: pass", seconds=1.0)
+    assert not result["late"] and result["waiting"] == [], "what a loop costs needs no second look"
+    monkeypatch.setattr(clock, "PATIENCE", 0.5)
+    monkeypatch.setattr(clock, "look", lambda pid: (0.0, False))  # it would run, but the machine has no time for it
+    session = Session(zygote.door, seconds=2.0, total=600.0)
+    with pytest.raises(Late, match="1 s on the clock"):
+        session.cell("while True: pass")
+
+
 def test_who_does_not_listen_is_not_waited_for(zygote):
     result = grade(zygote, FORGED_REPLY, ["x = '" + "é" * 190_000 + "'"], seconds=1.5, total=5.0)
     assert result["marks"]["double_test"] == 0.0 and result["seconds"] < HANGS
@@ -460,7 +504,7 @@ def test_what_stops_the_process_costs_its_own_part_only(zygote, monkeypatch):
         try:
             return attempt(self, ask, what)
         except Gone:
-            self.end = 0.0  # all the time there was
+            self.total = 0.0  # all the time there was
             raise
 
     monkeypatch.setattr(Attempt, "_try", the_last)

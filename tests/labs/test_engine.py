@@ -1,6 +1,8 @@
 """A class is graded once, whatever happens: journal, values on the wire, and a run that is killed."""
 
 import collections
+import concurrent.futures
+import contextlib
 import json
 import os
 import pathlib
@@ -10,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from concurrent.futures.process import BrokenProcessPool
 
 import nbformat
 import numpy as np
@@ -275,3 +278,41 @@ def test_a_forced_run_that_is_killed_goes_on_at_the_next_one(course):
     (course / "autograded" / "s00" / LAB / "timestamp.txt").write_text("x", encoding="utf-8")
     (course / "autograded" / "s00" / LAB / "timestamp.txt").chmod(0o444)  # as plain nbgrader leaves it
     assert "s00: 4" in run("grade", "--lab", "2", "--course", course, "--quiet", "--force", "--student", "s00")
+
+
+class Workers:
+    """Like worker processes: a submission called ``kills`` takes them down, with what they have; ``late`` is stopped by the clock."""
+
+    def __init__(self, seen):
+        self.seen, self.killed = seen, False
+
+    def submit(self, mark, student, raw, notes, alone):
+        if self.killed:
+            raise BrokenProcessPool
+        self.seen.append((student, alone))
+        future, gone = concurrent.futures.Future(), "kills" in student and not (alone and "once" in student)
+        self.killed = gone
+        threading.Timer(0.01, self.end, (future, student, alone)).start()
+        return future
+
+    def end(self, future, student, alone):
+        if self.killed:
+            future.set_exception(BrokenProcessPool())
+        else:
+            future.set_result({"student": student, "late": "late" in student and not (alone and "once" in student)})
+
+
+def test_who_was_stopped_by_others_is_marked_again_alone(monkeypatch):
+    from labs.grading.marks import engine, processes
+
+    seen = []
+    monkeypatch.setattr(processes, "pool", lambda setting, count: contextlib.nullcontext(Workers(seen)))
+    monkeypatch.setattr(engine, "submission", lambda course, lab, student: (b"", []))
+    names = ["a", "late once", "b", "c", "kills once", "d", "e", "f", "kills", "g", "late", "h", "i", "j"]
+    found = {s: r for s, _, r in engine._marked(None, LAB, [(name, "v") for name in names], None, 2, None, False)}
+    assert sorted(found) == sorted(names)
+    again = [student for student, alone in seen if alone]
+    assert {"late once", "kills once", "kills", "late"} <= set(again) and len(again) < len(names)
+    assert seen[-len(again) :] == [(s, True) for s in again], "after all others"
+    assert isinstance(found["kills"], RuntimeError) and "a person should look" in str(found["kills"])
+    assert [found[s]["late"] for s in ("late once", "kills once", "late", "h")] == [False, False, True, False]

@@ -5,12 +5,10 @@ import json
 import os
 import select
 import socket
-import time
-
-import psutil
 
 from labs.grading.banned.reached import RULES
 from labs.grading.check import Reached, StudentError, Wrong
+from labs.grading.locked.clock import LOOK_EVERY, Clock
 from labs.grading.locked.sandbox import Unsafe
 from labs.grading.locked.wire import Refused, decode, encode
 
@@ -21,6 +19,10 @@ class Gone(Wrong):
     """The student's process has stopped; the text says why."""
 
 
+class Late(Gone):
+    """It was stopped because it slept or did not get to run, not by its processor time: that alone should cost nobody a point."""
+
+
 class Session:
     """One student's process.
 
@@ -28,10 +30,8 @@ class Session:
     ----------
     door : Door
         Of a warm process.
-    seconds : float
-        How long a cell or a call may take.
-    total : float
-        How long all of them together may take.
+    seconds, total : float
+        Processor time that a cell or a call may take, and all of them together (see :mod:`labs.grading.locked.clock`).
     limits, allow_missing
         As in :func:`labs.grading.locked.sandbox.enter`.
 
@@ -44,7 +44,7 @@ class Session:
     """
 
     def __init__(self, door, *, seconds=20.0, total=120.0, limits=None, allow_missing=()):
-        self.seconds, self.end, self.buffer, self.dead = seconds, time.monotonic() + total, b"", None
+        self.clock, self.buffer, self.dead = Clock(seconds, total), b"", None
         self.socket = socket.socket(socket.AF_UNIX)
         try:
             self.socket.connect(door.path)
@@ -57,7 +57,7 @@ class Session:
         if "unsafe" in hello:
             self.close()
             raise Unsafe(str(hello["unsafe"])[:500])
-        self.layers, self.pid = hello.get("layers"), hello.get("pid")  # said before it ran any code of the student's
+        self.layers, self.clock.pid = hello.get("layers"), hello.get("pid")  # said before it ran any code of the student's
 
     def cell(self, text):
         """Run a cell; the reply's ``outputs`` are still the student's word (see :mod:`labs.grading.inbox.safe`)."""
@@ -85,7 +85,7 @@ class Session:
         ------
         NameError, StudentError, Reached, Gone
         """
-        rules, before = [sorted(names) for names in (rules.banned, rules.provided, rules.ours)], self._used()
+        rules = [sorted(names) for names in (rules.banned, rules.provided, rules.ours)]
         reply = self._ask({"op": "call", "name": name, "args": encode(tuple(args)), "kwargs": encode(dict(kwargs)), "rules": rules})
         if reply.get("missing") is True:
             raise NameError(f"{name} is not there", name=name)
@@ -93,42 +93,41 @@ class Session:
             kind = Reached if reply.get("reached") is True else StudentError
             raise kind(str(reply.get("error", "your code returned no answer"))[:1000])
         changed = reply.get("changed")
-        self.processor_seconds = self._used() - before
+        self.processor_seconds = self.clock.count()[0] - self.clock.before
         try:
             changed = changed[:MAX_CHANGED] if isinstance(changed, list) else []
             return decode(reply["value"]), [i for i in changed if type(i) is int and 0 < i <= MAX_CHANGED]
         except (Refused, TypeError, ValueError):
             raise StudentError("your function returned something that cannot be read") from None
 
-    def _used(self):
-        """Processor seconds of the process and of all that it started, as the kernel counts them; infinite once it has ended."""
-        try:
-            first = psutil.Process(self.pid)
-            used = sum(first.cpu_times()[:4])  # user, system, and both of what ended
-            for process in first.children(recursive=True):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    used += sum(process.cpu_times()[:4])
-        except psutil.Error:
-            return float("inf")
-        return used
-
     def _ask(self, message, most=MAX_REPLY):
         if self.dead:
             raise Gone(self.dead)
+        self.clock.begin()
         try:
-            self.socket.settimeout(max(0.01, min(self.seconds, self.end - time.monotonic())))  # it may not read what we say
-            self.socket.sendall(json.dumps(message).encode() + b"\n")
+            self._send(memoryview(json.dumps(message).encode() + b"\n"))
             return self._reply(most)
         except OSError:
             raise Gone(self._stop("the process no longer answers")) from None
 
+    def _wait(self, what):
+        """Return when the socket can be read or written; it may not listen, nor answer."""
+        ready = False
+        while not ready:
+            ready = any(select.select([self.socket] * (what == "read"), [self.socket] * (what == "write"), [], LOOK_EVERY))
+            if (not ready or self.clock.is_due()) and (stop := self.clock.stops()):
+                raise (Late if stop[0] else Gone)(self._stop(stop[1]))
+
+    def _send(self, data):
+        while data:
+            self._wait("write")
+            with contextlib.suppress(BlockingIOError):
+                data = data[self.socket.send(data, socket.MSG_DONTWAIT) :]
+
     def _reply(self, most):
-        wait = min(self.seconds, self.end - time.monotonic())
-        end, chunks, got = time.monotonic() + wait, [self.buffer], 0
+        chunks, got = [self.buffer], 0
         while b"\n" not in chunks[-1]:
-            left = end - time.monotonic()
-            if left <= 0 or not select.select([self.socket], [], [], left)[0]:
-                raise Gone(self._stop(f"no answer within {max(wait, 0):.0f} s (an endless loop?)"))
+            self._wait("read")
             data = self.socket.recv(1 << 20)
             if not data:
                 raise Gone(self._stop("the process ended: it quit, or used too much memory or time"))
@@ -152,4 +151,6 @@ class Session:
 
     def close(self):
         """Hang up: the zygote kills the process and everything that it started."""
+        self.clock.count()
+        self.clock.pid = None  # the number may be another one's soon
         self.socket.close()

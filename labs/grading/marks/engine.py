@@ -1,11 +1,11 @@
 """Grade a class: worker processes, each with a warm process of its own; results go through the journal into the gradebook."""
 
 import concurrent.futures
-import concurrent.futures.process
 import contextlib
 import json
 import platform
 import sys
+from concurrent.futures.process import BrokenProcessPool
 
 import joblib
 import nbformat
@@ -20,6 +20,7 @@ from labs.grading.marks.journal import Journal, version_of
 from labs.grading.text import source
 
 BATCH = 20  # submissions between two writes to the gradebook
+KILLED = "a process of the grader was killed twice while it marked this submission, the second time alone: a person should look"
 
 
 def check_system(cluster=None):
@@ -99,33 +100,66 @@ def grade_class(course, lab, students=None, force=False, progress=True, workers=
 
 
 def _marked(course, lab, todo, setting, count, cluster, progress):
-    """Yield ``(student, version, result or exception)`` as the workers finish; a few submissions wait in memory, not all."""
-    if not todo:
-        return
-    with contextlib.ExitStack() as stack:
-        if cluster:
-            executor, count = stack.enter_context(processes.cluster(setting, cluster))
-        else:
-            count = min(count or joblib.cpu_count(), len(todo))
-            executor = stack.enter_context(processes.pool(setting, count))
-        bar = stack.enter_context(tqdm.tqdm(total=len(todo), desc=lab, unit="submission", disable=not progress))
-        rest, waiting = iter(todo), {}
-        while True:
-            for student, version in rest:
-                waiting[executor.submit(processes.mark_one, student, *submission(course, lab, student))] = student, version
-                if len(waiting) >= 4 * max(count, 1):
-                    break
-            if not waiting:
-                return
-            for future in concurrent.futures.wait(waiting, return_when=concurrent.futures.FIRST_COMPLETED).done:
-                student, version = waiting.pop(future)
+    """Yield ``(student, version, result or exception)`` as the workers finish.
+
+    What the clock on the wall stopped, and what was in work when a worker was killed, runs once more after all others, alone.
+    """
+    again = []
+    with tqdm.tqdm(total=len(todo), desc=lab, unit="submission", disable=not progress) as bar:
+        for student, version, result in _rounds(course, lab, todo, setting, count, cluster):
+            if _killed(result) or (isinstance(result, dict) and result["late"]):
+                again.append((student, version))
+            else:
                 bar.update()
-                try:
-                    yield student, version, future.result()
-                except (Unsafe, concurrent.futures.process.BrokenProcessPool):
-                    raise
-                except Exception as error:
-                    yield student, version, error
+                yield student, version, result
+        for student, version, result in _rounds(course, lab, again, setting, count, cluster, alone=True):
+            bar.update()
+            yield student, version, RuntimeError(KILLED) if _killed(result) else result
+
+
+def _killed(result):
+    return isinstance(result, BrokenProcessPool) or type(result).__name__ == "KilledWorker"  # Dask's own
+
+
+def _rounds(course, lab, todo, setting, count, cluster, alone=False):
+    """As :func:`_marked`; where a worker is killed, those that were in work come back with the exception, and new workers do the rest."""
+    rest = dict(todo)
+    while rest:
+        with contextlib.ExitStack() as stack:
+            if cluster:
+                executor, count = stack.enter_context(processes.cluster(setting, cluster))
+            else:
+                count = 1 if alone else min(count or joblib.cpu_count(), len(rest))  # it knows of processor affinity and of shares
+                executor = stack.enter_context(processes.pool(setting, count))
+            for student, version, result in _round(course, lab, [*rest.items()], executor, 1 if alone else 4 * max(count, 1), alone):
+                del rest[student]
+                yield student, version, result
+
+
+def _round(course, lab, todo, executor, most, alone):
+    """As :func:`_rounds`, until a worker is killed; ``most`` submissions are in work or wait in memory, not all."""
+    rest, waiting, whole = iter(todo), {}, True
+    while True:
+        for student, version in rest if whole else ():
+            try:
+                waiting[executor.submit(processes.mark_one, student, *submission(course, lab, student), alone)] = student, version
+            except BrokenProcessPool as error:
+                whole = False
+                yield student, version, error
+                break
+            if len(waiting) >= most:
+                break
+        if not waiting:
+            return
+        for future in concurrent.futures.wait(waiting, return_when=concurrent.futures.FIRST_COMPLETED).done:
+            student, version = waiting.pop(future)
+            try:
+                result = future.result()
+            except Unsafe:
+                raise
+            except Exception as error:
+                result, whole = error, whole and not isinstance(error, BrokenProcessPool)
+            yield student, version, result
 
 
 def _keep(course, lab, journal, ready):

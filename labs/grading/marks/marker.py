@@ -22,10 +22,15 @@ from labs.grading.text import source
 from labs.grading.text.hidden import run_hidden
 from labs.grading.text.source import functions
 
-VERSION = "3"  # of what a result means: a change grades everybody again
+VERSION = "4"  # of what a result means: a change grades everybody again
 
 
-def mark_submission(full, released, cells, notes, door, *, key, student, seconds=20.0, total=120.0, limits=None, allow_missing=()):
+LATE = "a process of yours slept or did not answer, also when nothing ran beside it: a person will look at the points that this cost"
+
+
+def mark_submission(
+    full, released, cells, notes, door, *, key, student, seconds=20.0, total=120.0, limits=None, allow_missing=(), alone=True
+):
     """Run and mark one submission.
 
     Parameters
@@ -42,19 +47,23 @@ def mark_submission(full, released, cells, notes, door, *, key, student, seconds
         Which numbers the tests draw.
     seconds, total, limits, allow_missing
         As in :class:`labs.grading.locked.session.Session`.
+    alone : bool
+        No other submission runs beside it. If others do and the result is ``late``, mark it again alone: the clock on the wall takes no
+        points.
 
     Returns
     -------
     result : dict
         ``student``, ``marks`` (grade_id → points, or None where a test of ours failed), ``waiting`` (grade_ids of points that a person
         should look at), ``notes``, ``notebook`` (JSON text),
-        ``stopped`` (its process did not live to the end), ``layers``, ``seconds``.
+        ``stopped`` (its process did not live to the end), ``late`` (by the clock on the wall), ``layers``, ``seconds``.
     """
     began = time.perf_counter()
     notes = [*notes]
     ours = {source.meta(c).get("grade_id"): c.source for c in full.cells}
+    points = {source.meta(c).get("grade_id"): float(source.meta(c).get("points", 0.0)) for c in full.cells}
     marks, said, waiting = {}, [], []
-    attempt = Attempt(lambda left: Session(door, seconds=seconds, total=left, limits=limits, allow_missing=allow_missing), total)
+    attempt = Attempt(lambda left: Session(door, seconds=seconds, total=left, limits=limits, allow_missing=allow_missing), total, alone)
     space = {name: Proxy(attempt, name) for name in functions(full)}
     try:
         nb = _read(attempt, released, cells, notes)
@@ -72,6 +81,10 @@ def mark_submission(full, released, cells, notes, door, *, key, student, seconds
     finally:
         attempt.close()
     notes += attempt.stops[:5]
+    if attempt.late:
+        notes.append(LATE)
+        lost = {name for name, mark in marks.items() if mark is not None and mark < points.get(name, 0.0)}
+        waiting = sorted(lost.union(waiting))
     if notes or said:
         nb.cells.insert(0, about([safe.markdown(note) for note in notes] + said))
     return {
@@ -81,6 +94,7 @@ def mark_submission(full, released, cells, notes, door, *, key, student, seconds
         "notes": notes + said,
         "notebook": json.dumps(nb),
         "stopped": bool(attempt.stops),
+        "late": bool(attempt.late),
         "layers": attempt.layers,
         "seconds": time.perf_counter() - began,
     }

@@ -8,10 +8,11 @@ import multiprocessing
 import os
 import threading
 import warnings
+from concurrent.futures.process import BrokenProcessPool
 
 import nbformat
 
-from labs.grading.course import environment
+from labs.grading.course import RoadError, environment
 from labs.grading.inbox.submission import Unreadable, as_nothing, cells_in
 from labs.grading.locked.session import Gone
 from labs.grading.locked.warm import Zygote
@@ -65,8 +66,10 @@ def ready():
     return True
 
 
-def mark_one(student, raw, notes):
+def mark_one(student, raw, notes, alone=False):
     """In a worker: one submission, as bytes or None, → plain data (see :func:`labs.grading.marks.marker.mark_submission`).
+
+    ``alone``: no other worker has one.
 
     Raises
     ------
@@ -84,7 +87,7 @@ def mark_one(student, raw, notes):
     with w["lock"]:  # a Dask worker may have several threads; what a test prints is caught for the whole process
         for _ in range(TRIES):
             try:
-                who = {"key": w["key"], "student": student}
+                who = {"key": w["key"], "student": student, "alone": alone}
                 result = marker.mark_submission(w["full"], w["released"], cells, notes, w["door"], **who, **w["options"])
                 if not result["stopped"] or w["door"].answers():
                     return result
@@ -110,7 +113,11 @@ def pool(setting, count):
                 try:
                     started = [executor.submit(ready) for _ in range(count)]
                     zygote.wait()
-                    concurrent.futures.wait(started)
+                    try:
+                        for future in started:
+                            future.result()
+                    except BrokenProcessPool:
+                        raise RoadError("the processes that grade ended as they began (out of memory?); what was graded is kept") from None
                     yield executor
                 except BaseException:
                     executor.shutdown(cancel_futures=True)
