@@ -11,7 +11,7 @@ import warnings
 from labs.grading.course import Course, RoadError, for_nbgrader
 from labs.grading.files import LABS, NO_ROOM, sentence
 from labs.grading.inbox import platforms
-from labs.grading.locked.sandbox import LAYERS, Unsafe
+from labs.grading.locked.sandbox import LAYERS, Exposed, Unsafe
 from labs.grading.text import source
 
 FULL = ("No space left on device", "Disk quota exceeded", "disk is full")  # in a log of nbgrader's, as the system and SQLite say it
@@ -92,6 +92,9 @@ def main(words=None):
     warnings.simplefilter("ignore")  # of other people's libraries
     try:
         return (_in_course(o) if "course" in o else o.run(o)) or 0
+    except Exposed as problem:
+        print(f"Nothing was graded: {problem}", file=sys.stderr)
+        return 1
     except Unsafe as problem:
         print(f"Nothing was graded: this machine cannot sandbox students' code. Missing layer: {problem}", file=sys.stderr)
         print("Use another machine, or grade without this layer: --allow-missing LAYER.", file=sys.stderr)

@@ -58,6 +58,7 @@ load_subconfig("nbgrader_config.py", path=str(LABS))
 '''
 _BEFORE = re.compile(r"get_config\(\)\nload_subconfig\(\"nbgrader_config.py\", path=.*\)\n")  # what version 0.1 wrote
 _MADE = ("work/grading.key", "work/journal", "gradebook.db", "release", "submitted", "autograded")
+EXCHANGE = "/usr/local/share/nbgrader/exchange"  # where nbgrader has it
 PAGE = "labs.grading.desk.page.SafePage"
 FEEDBACK = [
     "nbgrader.preprocessors.GetGrades",
@@ -157,6 +158,14 @@ class Course:
         """The address of nbgrader's database: what ``nbgrader_config.py`` says, else the file ``gradebook.db`` of this course."""
         with self._config() as config:
             return str(config.CourseDirectory.get("db_url", f"sqlite:///{self.root / 'gradebook.db'}"))
+
+    def secrets(self):
+        """The folders and files of this course, which no student's code may read: other students' work, the key, the marks."""
+        with self._config() as config:
+            named = [str(path) for name, path in config.CourseDirectory.items() if name.endswith("_directory")]
+            exchange = str(config.Exchange.get("root", EXCHANGE))
+        book = [self.gradebook.removeprefix("sqlite:///")] if self.gradebook.startswith("sqlite:///") else []
+        return [str(self.root), *(path for path in (exchange, *named, *book) if os.path.isabs(path))]
 
     @functools.cached_property
     def zone(self):

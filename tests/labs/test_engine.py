@@ -239,7 +239,7 @@ def test_a_warm_process_that_the_system_kills_costs_nobody_their_grade(course, m
     monkeypatch.setattr(marker, "mark_submission", killed_in_the_middle)
     shared = processes.Zygote().wait()
     try:
-        processes.start(json.dumps(lab), released, folder.key(), {}, shared.door)
+        processes.start(json.dumps(lab), released, folder.key(), {}, [], shared.door)
         result = processes.mark_one("s02", *submission(folder, LAB, "s02"))
         assert sum(result["marks"].values()) == 44.0 and result["notes"] == []
         with pytest.raises(RuntimeError, match="killed 3 times"):

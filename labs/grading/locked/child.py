@@ -2,6 +2,7 @@
 
 It receives cells without their hidden tests, and the arguments of each call; it sends outputs and results as plain data.
 One JSON object a line, each way: ``{"op": "cell", "text"}`` → ``{"ok", "count", "outputs"}``;
+``{"op": "open", "paths"}`` → ``{"opened"}``, those of them that can be read;
 ``{"op": "read", "released", "cells", "careful"}`` → ``{"entries", "notes"}`` of :func:`labs.grading.reading.arrange.arrange`;
 ``{"op": "call", "name", "args", "kwargs"}`` → ``{"value", "changed"}`` or ``{"error"}``.
 """
@@ -164,8 +165,8 @@ def make_shell():
     return shell
 
 
-def serve(connection):
-    """Lock in, then answer until the grader hangs up."""
+def serve(connection, sees):
+    """Lock in, then answer until the grader hangs up. ``sees``: ``may_read`` and ``may_list`` of the sandbox."""
     lines = connection.makefile("rb")
 
     def send(message):
@@ -176,7 +177,7 @@ def serve(connection):
     os.environ.clear()
     os.environ.update(settings["env"])
     try:
-        report = sandbox.enter(settings["box"], limits=settings["limits"], allow_missing=settings["allow_missing"])
+        report = sandbox.enter(settings["box"], **sees, limits=settings["limits"], allow_missing=settings["allow_missing"])
     except sandbox.Unsafe as problem:
         send({"unsafe": str(problem)})
         return
@@ -189,6 +190,8 @@ def serve(connection):
         if request["op"] == "cell":
             done = shell.run_cell(request["text"], store_history=True)
             send({"ok": bool(done.success), "count": shell.execution_count - 1, "outputs": OUT.found})
+        elif request["op"] == "open":
+            send({"opened": [path for path in request["paths"] if _opens(path)]})
         elif request["op"] == "read":  # before the first cell: nothing of the student's has run in this process
             entries, notes = arrange(request["released"], request["cells"], request["careful"])
             send({"entries": entries, "notes": notes})
@@ -197,6 +200,14 @@ def serve(connection):
                 send(_call(shell.user_ns, request))
             except BaseException as error:
                 send({"error": f"your code raised {type(error).__name__}"})
+
+
+def _opens(path):
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+    except OSError:
+        return False
+    return True
 
 
 def _call(space, request):

@@ -5,7 +5,7 @@ It must have one thread. Layers, each reported as on or off:
 ========== =====================================================================================================
 ids        root only: become an unprivileged user
 namespaces user, mount, process, network, IPC: nothing else to see or signal; a small memory disk as working folder
-landlock   reads below the Python installation only, writes below the working folder only; no TCP
+landlock   reads what it was allowed only, writes below the working folder only; no TCP
 seccomp    no ptrace, mount, new namespaces, kernel keyrings, bpf, io_uring, file watches, memory that no limit counts; no way to a socket
            that it was not born with; it cannot outlive us
 limits     address space, CPU seconds, file size, open files, processes, no core dumps
@@ -18,34 +18,37 @@ import platform
 import signal
 import struct
 import sys
-import sysconfig
-
-from labs.grading.files import LABS
 
 LAYERS = ("ids", "namespaces", "landlock", "seccomp", "limits")
 LIMITS = {"AS": 6 << 30, "CPU": 120, "FSIZE": 64 << 20, "NOFILE": 256, "NPROC": 64, "CORE": 0}
 NOBODY = 65534
-HIDDEN_PACKAGES = ("scratch", "nn")  # of rnnlib: they answer the labs
 
 if sys.platform == "linux":  # what this module can do is Linux's; its names are asked for everywhere
     import resource
 
-    _libc = ctypes.CDLL(None, use_errno=True)
+    libc = ctypes.CDLL(None, use_errno=True)
 _PDEATHSIG, _DUMPABLE, _SECCOMP, _CAPBSET_DROP, _NO_NEW_PRIVS = 1, 4, 22, 24, 38
-_NEW = 0x20000 | 0x4000000 | 0x8000000 | 0x10000000 | 0x20000000 | 0x40000000  # mount, uts, ipc, user, pid, net
+MOUNT, USER = 0x20000, 0x10000000
+_NEW = MOUNT | 0x4000000 | 0x8000000 | USER | 0x20000000 | 0x40000000  # uts, ipc; pid, net
 
 
 class Unsafe(Exception):
     """A layer is missing here and nobody said that grading may go on without it."""
 
 
-def enter(box="/mnt", *, megabytes=64, limits=None, allow_missing=()):
+class Exposed(Unsafe):
+    """A locked process can read what no student may see."""
+
+
+def enter(box="/mnt", *, may_read=(), may_list=(), megabytes=64, limits=None, allow_missing=()):
     """Lock this process in and make ``box`` its working folder; the process id changes (the caller goes on as a child).
 
     Parameters
     ----------
     box : str
         An existing folder to mount the memory disk on. Without namespaces a folder of its own below it is used.
+    may_read, may_list : sequence of str
+        Files and folders, and folders of which the names may be seen (see :mod:`labs.grading.locked.sight`).
     megabytes : int
         Size of the memory disk.
     limits : dict of str to int, optional
@@ -81,7 +84,7 @@ def enter(box="/mnt", *, megabytes=64, limits=None, allow_missing=()):
         _prctl(_PDEATHSIG, signal.SIGKILL)
     os.chdir(box)
     os.environ.update(HOME=box, TMPDIR=box, MPLCONFIGDIR=box)
-    layer("landlock", _landlock, readable(_proc_is_our_own()), [box])
+    layer("landlock", _landlock, [*may_read, *(["/proc"] if _proc_is_our_own() else [])], may_list, [box])
     layer("seccomp", _seccomp)
     layer("limits", _limits, {**LIMITS, **(limits or {})})
     return report
@@ -94,55 +97,8 @@ def _proc_is_our_own():
         return False
 
 
-def readable(own_proc=True):
-    """What a student's process may read: the system, Python and its packages, rnnlib without the answers."""
-    paths = ["/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/localtime", "/etc/fonts", "/etc/passwd", "/etc/nsswitch.conf"]
-    paths += [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
-    paths += [
-        os.path.join(sys.base_prefix, "lib"),
-        os.path.join(sys.prefix, "bin"),
-        os.path.join(sys.prefix, "lib"),
-        os.path.join(sys.prefix, "share"),
-    ]
-    paths += ["/proc"] if own_proc else []
-    library = str(LABS.parent / "rnnlib")
-    if os.path.isdir(library):
-        paths += [os.path.join(library, name) for name in os.listdir(library) if name not in HIDDEN_PACKAGES]
-    return paths
-
-
-def open_the_way():
-    """Root only, before anything is forked: let an unprivileged child reach what it may read, where folders of root's own bar the way.
-
-    In a mount namespace of this process, a closed folder (such as a Python that is installed below ``/root``) is replaced by an
-    empty one that holds only the paths of :func:`readable`.
-    """
-    if os.getuid() != 0:
-        return
-    closed = {}
-    for path in readable(own_proc=False):
-        steps = path.split("/")
-        parents = ["/".join(steps[:i]) for i in range(2, len(steps))]
-        first = next((p for p in parents if os.path.isdir(p) and not os.stat(p).st_mode & 1), None)
-        if first and os.path.exists(path):
-            closed.setdefault(first, []).append(path)
-    if not closed:
-        return
-    _check(_libc.unshare(0x20000), "unshare")
-    _check(_libc.mount(b"none", b"/", None, 0x4000 | 0x40000, None), "mount")  # recursive, private
-    for folder, paths in closed.items():
-        held = [(path, os.open(path, os.O_PATH), os.path.isdir(path)) for path in dict.fromkeys(paths)]
-        _check(_libc.mount(b"tmpfs", folder.encode(), b"tmpfs", 2 | 4, b"size=1m,mode=755"), "mount tmpfs")
-        for path, fd, is_folder in sorted(held):
-            if not os.path.exists(path):  # else it lies in a folder that is bound already
-                os.makedirs(path if is_folder else os.path.dirname(path), exist_ok=True)
-                if not is_folder:
-                    open(path, "wb").close()
-                _check(_libc.mount(f"/proc/self/fd/{fd}".encode(), path.encode(), None, 0x1000, None), f"bind {path}")
-            os.close(fd)
-
-
-def _check(result, what):
+def checked(result, what):
+    """The result of a system call, or OSError."""
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{what}: {os.strerror(number)}")
@@ -150,7 +106,7 @@ def _check(result, what):
 
 
 def _prctl(option, value=0, extra=None):
-    return _check(_libc.prctl(option, value, extra, 0, 0), "prctl")
+    return checked(libc.prctl(option, value, extra, 0, 0), "prctl")
 
 
 def _unprivileged():
@@ -161,17 +117,23 @@ def _unprivileged():
         _prctl(_DUMPABLE, 1)  # else its own /proc files belong to root
 
 
-def _namespaces(box, megabytes):
+def leave_the_mounts(kinds):
+    """New namespaces, one of users among them unless root goes without: what this process mounts from now on is its own, and its
+    children's."""
     uid, gid = os.getuid(), os.getgid()
-    _check(_libc.unshare(_NEW), "unshare")
-    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+    checked(libc.unshare(kinds), "unshare")
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")) if kinds & USER else ():
         with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
             file.write(text)
-    _check(_libc.mount(b"none", b"/", None, 0x4000 | 0x40000, None), "mount")  # recursive, private
+    checked(libc.mount(b"none", b"/", None, 0x4000 | 0x40000, None), "mount")  # recursive, private
+
+
+def _namespaces(box, megabytes):
+    leave_the_mounts(_NEW)
     read_only = struct.pack("QQQQ", 1, 0, 0, 0)  # all that is mounted: landlock does not see a change of mode, owner or time
-    _check(_libc.syscall(442, -100, b"/", 0x8000, read_only, len(read_only)), "mount_setattr")
+    checked(libc.syscall(442, -100, b"/", 0x8000, read_only, len(read_only)), "mount_setattr")
     options = f"size={megabytes}m,nr_inodes=4096,mode=700".encode()
-    _check(_libc.mount(b"tmpfs", box.encode(), b"tmpfs", 2 | 4, options), "mount tmpfs")  # no setuid, no devices
+    checked(libc.mount(b"tmpfs", box.encode(), b"tmpfs", 2 | 4, options), "mount tmpfs")  # no setuid, no devices
     child = os.fork()  # the new process namespace starts with the child
     if child:
         os.closerange(3, 4096)
@@ -180,35 +142,36 @@ def _namespaces(box, megabytes):
         _, status = os.waitpid(child, 0)
         os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
     _prctl(_PDEATHSIG, signal.SIGKILL)
-    _libc.mount(b"proc", b"/proc", b"proc", 2 | 4 | 8, None)  # containers may refuse it: then the old /proc is left out by landlock
+    libc.mount(b"proc", b"/proc", b"proc", 2 | 4 | 8, None)  # containers may refuse it: then the old /proc is left out by landlock
     for capability in range(41):
-        _libc.prctl(_CAPBSET_DROP, capability, 0, 0, 0)
-    _check(_libc.capset(struct.pack("Ii", 0x20080522, 0), bytes(24)), "capset")
+        libc.prctl(_CAPBSET_DROP, capability, 0, 0, 0)
+    checked(libc.capset(struct.pack("Ii", 0x20080522, 0), bytes(24)), "capset")
 
 
-def _landlock(readable_paths, writable_paths):
-    version = _libc.syscall(444, None, 0, 1)
+def _landlock(readable_paths, listed_paths, writable_paths):
+    version = libc.syscall(444, None, 0, 1)
     if version < 1:
         raise OSError(0, "this kernel has no Landlock")
     rights = (1 << 13) - 1
     for since, bit in ((2, 13), (3, 14), (5, 15)):
         rights |= (1 << bit) if version >= since else 0
     fields = [rights, 3, 3][: 1 + (version >= 4) + (version >= 6)]  # files; TCP; signals and abstract sockets
-    ruleset = _check(_libc.syscall(444, struct.pack(f"{len(fields)}Q", *fields), 8 * len(fields), 0), "landlock")
+    ruleset = checked(libc.syscall(444, struct.pack(f"{len(fields)}Q", *fields), 8 * len(fields), 0), "landlock")
     look = 1 | 4 | 8  # execute, read a file, list a folder
     make_nodes = (1 << 6) | (1 << 9) | (1 << 11)  # no devices, no sockets
     devices = ["/dev/null", "/dev/zero", "/dev/urandom", "/dev/random"]
-    for paths, allowed in ((readable_paths, look), (writable_paths, rights & ~make_nodes), (devices, 2 | 4)):
+    rules = (readable_paths, look), (listed_paths, 8), (writable_paths, rights & ~make_nodes), (devices, 2 | 4)
+    for paths, allowed in rules:
         for path in paths:
             try:
                 fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
             except OSError:
                 continue  # not on this system
             granted = allowed if os.path.isdir(path) else allowed & (1 | 2 | 4 | (1 << 14))
-            _check(_libc.syscall(445, ruleset, 1, struct.pack("=Qi", granted & rights, fd), 0), f"landlock {path}")
+            checked(libc.syscall(445, ruleset, 1, struct.pack("=Qi", granted & rights, fd), 0), f"landlock {path}")
             os.close(fd)
     _prctl(_NO_NEW_PRIVS, 1)
-    _check(_libc.syscall(446, ruleset, 0), "landlock")
+    checked(libc.syscall(446, ruleset, 0), "landlock")
     os.close(ruleset)
 
 

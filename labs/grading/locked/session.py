@@ -59,6 +59,10 @@ class Session:
             raise Unsafe(str(hello["unsafe"])[:500])
         self.layers, self.clock.pid = hello.get("layers"), hello.get("pid")  # said before it ran any code of the student's
 
+    def opens(self, paths):
+        """Which of these files and folders the process can open. To be asked before the first cell runs."""
+        return [str(path) for path in self._ask({"op": "open", "paths": paths})["opened"]]
+
     def cell(self, text):
         """Run a cell; the reply's ``outputs`` are still the student's word (see :mod:`labs.grading.inbox.safe`)."""
         return self._ask({"op": "cell", "text": text})

@@ -40,9 +40,11 @@ class Zygote:
     ----------
     memory : int
         Bytes that all processes of one submission may hold together.
+    hidden : sequence of str
+        Files and folders, beside this checkout, that no student's process may read.
     """
 
-    def __init__(self, memory=6 << 30):
+    def __init__(self, memory=6 << 30, hidden=()):
         _sweep()
         self.folder = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-")
         os.chmod(self.folder.name, 0o711)  # a locked-in child that is nobody must be able to reach its box
@@ -51,7 +53,7 @@ class Zygote:
         os.chmod(box, 0o777)
         env = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "LC_ALL")}
         env |= {"MPLCONFIGDIR": self.folder.name, "PYTHONPATH": str(LABS.parent), "PYTHONWARNINGS": "ignore"}
-        command = [sys.executable, "-m", "labs.grading.locked.zygote", json.dumps({"socket": path, "memory": memory})]
+        command = [sys.executable, "-m", "labs.grading.locked.zygote", json.dumps({"socket": path, "memory": memory, "hidden": hidden})]
         self.errors = open(os.path.join(self.folder.name, "errors"), "w+", encoding="utf-8", errors="replace")  # noqa: SIM115  read when it does not start
         quiet = {"stdout": subprocess.DEVNULL, "stderr": self.errors}
         self.process = subprocess.Popen(command, cwd=self.folder.name, env=env, stdin=subprocess.PIPE, start_new_session=True, **quiet)

@@ -21,7 +21,7 @@ import time
 
 import psutil
 
-from labs.grading.locked import sandbox
+from labs.grading.locked import sight
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 MODULES = (
@@ -98,7 +98,7 @@ def holds_more(pid, most):
     return total(lambda process: process.memory_info().rss) > most and total(its_share) > most
 
 
-def serve(path, memory, modules=MODULES):
+def serve(path, memory, hidden=(), modules=MODULES):
     """Warm up, listen at ``path``, and fork a child for each connection, until the process that started us is gone.
 
     Parameters
@@ -107,11 +107,15 @@ def serve(path, memory, modules=MODULES):
         Where the socket is made.
     memory : int
         Bytes that all processes of one submission may hold together.
+    hidden : sequence of str
+        Files and folders that nobody here may read, and this checkout.
     modules : sequence of str
         What to import.
     """
-    sandbox.open_the_way()
     warm(modules)
+    hidden = sight.secrets(hidden)
+    sees = {"may_read": sight.readable(hidden), "may_list": [sight.LIBRARY]}
+    sight.cover(hidden, os.getcwd())
     server = socket.socket(socket.AF_UNIX)
     server.bind(f"{path}.new")
     os.chmod(f"{path}.new", 0o600)
@@ -143,7 +147,7 @@ def serve(path, memory, modules=MODULES):
                         other.close()
                     for pidfd in children:
                         os.close(pidfd)
-                    _child(connection)
+                    _child(connection, sees)
                 pidfd = os.pidfd_open(pid)
                 connections[connection.fileno()] = connection, pid
                 children[pidfd] = connection.fileno()
@@ -172,7 +176,7 @@ def _kill(pid):
             kill(pid, signal.SIGKILL)
 
 
-def _child(connection):
+def _child(connection, sees):
     """The forked child: never returns."""
     status = 1
     try:
@@ -186,7 +190,7 @@ def _child(connection):
         random.seed()
         sys.modules["numpy"].random.seed()
         sys.modules["torch"].seed()
-        sys.modules["labs.grading.locked.child"].serve(connection)
+        sys.modules["labs.grading.locked.child"].serve(connection, sees)
         status = 0
     except SystemExit as exit_:
         status = exit_.code if isinstance(exit_.code, int) else 0
@@ -196,4 +200,4 @@ def _child(connection):
 
 if __name__ == "__main__":
     settings = json.loads(sys.argv[1])
-    serve(settings["socket"], settings["memory"])
+    serve(settings["socket"], settings["memory"], settings["hidden"])

@@ -82,7 +82,7 @@ def grade_class(course, lab, students=None, force=False, progress=True, workers=
     done, failed = [r for _, _, r in ready], []
     _keep(course, lab, journal, ready)
     ready = []
-    setting = (json.dumps(full), json.dumps(released), course.key(), {"allow_missing": tuple(allow_missing)})
+    setting = (json.dumps(full), json.dumps(released), course.key(), {"allow_missing": tuple(allow_missing)}, course.secrets())
     for student, version, result in _marked(course, lab, todo, setting, workers, cluster, progress):
         if isinstance(result, Exception):  # a fault of ours costs nobody else a grade, and is tried again at the next run
             failed.append(Graded(student, None, True, [f"the grader failed: {type(result).__name__}: {str(result)[:300]}"]))

@@ -14,7 +14,9 @@ import nbformat
 
 from labs.grading.course import RoadError, environment
 from labs.grading.inbox.submission import Unreadable, as_nothing, cells_in
+from labs.grading.locked.proof import prove
 from labs.grading.locked.session import Gone
+from labs.grading.locked.sight import secrets
 from labs.grading.locked.warm import Zygote
 from labs.grading.locked.zygote import COLLECT, ONE_THREAD
 from labs.grading.marks import marker
@@ -23,13 +25,13 @@ TRIES = 3  # with a submission whose warm process is killed
 _here = {}  # of a worker: the lab, the key, the door of the warm process
 
 
-def start(full, released, key, options, door=None):
-    """In a new worker: take the lab (JSON of the notebooks, the course's key, options of
-    ``marker.mark_submission``) and the ``door`` of a warm process; without one it warms its own."""
+def start(full, released, key, options, hidden, door=None):
+    """In a new worker: take the lab (JSON of the notebooks, the course's key, options of ``marker.mark_submission``), the paths that
+    are hidden from students' code, and the ``door`` of a warm process; without one it warms its own."""
     warnings.simplefilter("ignore")
     stop()
     _here.update(full=nbformat.from_dict(json.loads(full)), released=nbformat.from_dict(json.loads(released)), key=key, options=options)
-    _here.update(door=door, lock=threading.Lock())
+    _here.update(hidden=hidden, door=door, lock=threading.Lock())
     if door is None:
         _warm()
     gc.freeze()  # the libraries stay: no collection need look at them again
@@ -51,8 +53,9 @@ def _warm():
     """In a worker: a warm process of its own."""
     if "zygote" in _here:
         _here.pop("zygote").close()
-    _here["zygote"] = Zygote().wait()
+    _here["zygote"] = Zygote(hidden=_here["hidden"]).wait()
     _here["door"] = _here["zygote"].door
+    prove(_here["door"], secrets(_here["hidden"]), _here["options"].get("allow_missing", ()))
 
 
 def stop():
@@ -107,12 +110,14 @@ def pool(setting, count):
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["labs.grading.marks.processes", "torch", "IPython.core.inputtransformer2"])
     with environment(**ONE_THREAD):
-        zygote = Zygote()
+        *_, options, hidden = setting
+        zygote = Zygote(hidden=hidden)
         try:
             with concurrent.futures.ProcessPoolExecutor(count, context, start_of_pool, (*setting, zygote.door)) as executor:
                 try:
                     started = [executor.submit(ready) for _ in range(count)]
                     zygote.wait()
+                    prove(zygote.door, secrets(hidden), options.get("allow_missing", ()))
                     try:
                         for future in started:
                             future.result()
