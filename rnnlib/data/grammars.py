@@ -60,7 +60,7 @@ def embedded_reber(n, rng):
 
     Notes
     -----
-    Lesson: :ref:`known-entropy`. Source: Hochreiter & Schmidhuber (1997).
+    Lesson: :ref:`known-entropy`. Source: Smith & Zipser (1989), Cleeremans et al. (1989); as used by Hochreiter & Schmidhuber (1997).
     """
     check_number("n", n, 1, integer=True)
     check_rng(rng)

@@ -102,7 +102,8 @@ def checkpointed(cell, params, x, loss_fn, state=None, *, every=None, **options)
 
     Notes
     -----
-    Lesson: :ref:`bptt-memory`. Source: Chen et al. (2016) for :math:`\sqrt T`; Gruslys et al. (2016) for recurrent networks.
+    Lesson: :ref:`bptt-memory`. Source: Griewank (1992); Chen et al. (2016) for :math:`\sqrt T`; Gruslys et al. (2016) for recurrent
+    networks.
     """
     T = _check(cell, params, x)
     every = max(1, isqrt(T)) if every is None else every

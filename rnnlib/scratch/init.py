@@ -158,8 +158,8 @@ def forget_bias(b, value=1.0):
 
     Notes
     -----
-    Lesson: :ref:`initialisation`. Source: Gers, Schmidhuber & Cummins (2000); Jozefowicz, Zaremba & Sutskever (2015). torch
-    keeps two biases for one: the value belongs on one of them.
+    Lesson: :ref:`initialisation`. Source: Gers, Schmidhuber & Cummins (2000); Jozefowicz, Zaremba & Sutskever (2015); a value of
+    ln T after Tallec & Ollivier (2018). torch keeps two biases for one: the value belongs on one of them.
 
     Examples
     --------

@@ -27,7 +27,8 @@ def step_jacobian(cell, params, x_t, state, **options):
 
     Notes
     -----
-    Lesson: :ref:`jacobian-products`. Source: Bengio et al. (1994). Each row of J is one backward pass; all go in one batch.
+    Lesson: :ref:`jacobian-products`. Source: Hochreiter (1991); Bengio et al. (1994). Each row of J is one backward pass;
+    all go in one batch.
 
     Examples
     --------
@@ -107,8 +108,8 @@ def product_norms(J):
 
     Notes
     -----
-    Lesson: :ref:`jacobian-products`. Source: Pascanu et al. (2013). Its slope tends to the base-10 logarithm of the spectral radius for a
-    linear network, and to the largest Lyapunov exponent for any.
+    Lesson: :ref:`jacobian-products`. Source: Hochreiter (1991); Pascanu et al. (2013). Its slope tends to the base-10 logarithm of the
+    spectral radius for a linear network (Gelfand's formula), and to the largest Lyapunov exponent for any.
 
     Examples
     --------

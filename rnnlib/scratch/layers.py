@@ -130,7 +130,7 @@ def stack_forward(x, layers, states=None, *, cell="lstm", lengths=None, tape=Non
 
     Notes
     -----
-    Lesson: :ref:`stacked`. Source: Schmidhuber (1992), Graves et al. (2013).
+    Lesson: :ref:`stacked`. Source: El Hihi & Bengio (1995), Graves et al. (2013).
     """
     check_choice("cell", cell, tuple(_CELLS))
     if not isinstance(layers, (list, tuple)):

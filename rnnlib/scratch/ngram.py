@@ -29,7 +29,7 @@ class NGram:
 
     Notes
     -----
-    Lesson: :ref:`n-grams`. Source: Witten & Bell (1991), method C, in the interpolated form of Chen & Goodman (1998), with a uniform
+    Lesson: :ref:`n-grams`. Source: Witten & Bell (1991), method C, in the interpolated form of Chen & Goodman (1999), with a uniform
     distribution below the single symbols. A symbol near the start of a text is predicted from the shorter context that it has.
     On *Alice* (first 90 % counted, last 10 % predicted) orders 0 to 5 need 4.60 3.55 2.74 2.33 2.26 2.32 bits.
 
