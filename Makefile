@@ -82,6 +82,12 @@ grade: setup  ## Teachers: grade the collected submissions (N=2)
 feedback: setup  ## Teachers: write a page for each student (N=2)
 	@$(PY) -m labs.grading feedback $(WHICH)
 
+bundle: setup  ## Teachers: write the feedback as one zip for Canvas or Moodle (N=2)
+	@$(PY) -m labs.grading bundle $(WHICH)
+
+mail: setup  ## Teachers: mail the feedback; shows who would get one until FLAGS has --send (N=2)
+	@$(PY) -m labs.grading mail $(WHICH)
+
 export: setup  ## Teachers: write the grades as CSV (N=2)
 	@$(PY) -m labs.grading export $(WHICH)
 

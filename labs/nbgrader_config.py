@@ -45,7 +45,7 @@ c.GenerateAssignment.exporter_class = "labs.grading.desk.buttons.Locked"
 c.GenerateFeedback.exporter_class = "labs.grading.desk.page.Page"
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",
-    "labs.grading.desk.comments.Reused",
+    "labs.grading.desk.fresh.Stamped",
     "labs.grading.desk.page.SafePage",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import os
 import pathlib
 import shlex
 import shutil
@@ -63,6 +64,17 @@ def parser():
     p.add_argument("--allow-missing", action="append", default=[], choices=LAYERS, help=missing)
     file_verb("solutions", "run the model answers and write them as a page for teachers in work/solutions/", _solutions)
     lab_verb("feedback", "write a page for each student in feedback/", _feedback)
+    file_verb("bundle", "write the feedback pages as one zip for Canvas's or Moodle's upload of feedback, in exports/", _bundle)
+    p = lab_verb("mail", "mail the feedback pages to the addresses in roster.csv; sends nothing without --send", _mail)
+    p.add_argument("--send", action="store_true", help="send them, instead of showing who would get one")
+    p.add_argument("--from", dest="sender", metavar="ADDRESS", help="sender, such as 'Ada Ng <ada@example.org>'")
+    p.add_argument("--server", default="localhost:25", metavar="HOST:PORT", help="SMTP server (default: localhost:25)")
+    p.add_argument("--tls", action="store_true", help="encrypt the connection (STARTTLS)")
+    p.add_argument("--user", help="log in as USER, with the password in the environment's SMTP_PASSWORD")
+    p.add_argument("--text", type=pathlib.Path, metavar="FILE", help="the mail's text, with {name}, {title}, {lab}, {points} and {most}")
+    p.add_argument("--student", action="append", help="mail only this student (may be repeated)")
+    p.add_argument("--changed", action="store_true", help="also students whose marks or comments changed after their mail")
+    p.add_argument("--again", action="append", default=[], metavar="STUDENT", help="mail this student once more (may be repeated)")
     p = file_verb("export", "write the grades as CSV in exports/", _export)
     filled = f"fill the marks into FILE, the table of grades from this platform: {', '.join(platforms.with_tables())}"
     p.add_argument("--table", nargs=2, metavar=("PLATFORM", "FILE"), help=filled)
@@ -119,7 +131,7 @@ def _in_course(o):
         from labs.grading.marks.engine import check_system
 
         check_system(o.cluster)
-    with course.at_work(o.verb) if o.run in (_build, _release, _collect, _grade, _feedback, _gradebook) else contextlib.nullcontext():
+    with course.at_work(o.verb) if o.run in CHANGING else contextlib.nullcontext():
         if lab and o.run not in (_build, _collect):
             course.check_gradebook(lab)
         return o.run(course, lab, o)
@@ -289,6 +301,39 @@ def _feedback(course, lab, o):
     return _left_out("Without a page, not graded yet", [student for student in course.students(lab) if student not in made])
 
 
+def _bundle(course, lab, o):
+    from labs.grading.desk.bundle import bundle
+
+    path, count, old, unknown = bundle(course, lab, o.to)
+    print(f"Pages: {count}, in {path}")
+    status = _left_out(f"Left out, no page that shows the marks of now (run {_command('feedback', course, lab)})", old)
+    return _left_out("Left out, not from an archive of Canvas or Moodle", unknown) or status
+
+
+def _mail(course, lab, o):
+    from labs.grading.desk import mail
+
+    text = o.text.read_text(encoding="utf-8-sig") if o.text else mail.TEXT
+    if o.user and not o.tls:
+        raise ValueError("--user: expected --tls too, because a password must not be sent in the clear")
+    planned = mail.plan(course, lab, o.student, o.changed, o.again)
+    sent, refused = 0, []
+    if o.send:
+        options = {"tls": o.tls, "user": o.user, "password": os.environ.get("SMTP_PASSWORD"), "text": text}
+        for letter, why in mail.send(course, lab, planned.letters, o.sender or "", o.server, **options):
+            print(f"{letter.student}: {letter.address}: " + (f"refused: {why}" if why else "sent"), flush=True)
+            sent += not why
+            refused += [letter.student] if why else []
+    else:
+        for letter in planned.letters:
+            print(f"{letter.student}: {letter.address}: {letter.points:g} of {letter.most:g} points")
+    print(f"Mails: {sent} sent, {planned.sent} sent before" + ("" if o.send else f". {len(planned.letters)} to send: add --send"))
+    status = _left_out("Refused by the server", refused)
+    for why, students in planned.left.items():
+        status = _left_out(why, students) or status
+    return status
+
+
 def _export(course, lab, o):
     from labs.grading.desk.export import export, export_to
 
@@ -358,6 +403,8 @@ def _slurm(o):
 
     slurm(o.jobs, o.cores, o.memory, o.time, o.option, o.host, o.script)
 
+
+CHANGING = (_build, _release, _collect, _grade, _feedback, _gradebook, _mail)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -62,7 +62,7 @@ EXCHANGE = "/usr/local/share/nbgrader/exchange"  # where nbgrader has it
 PAGE = "labs.grading.desk.page.SafePage"
 FEEDBACK = [
     "nbgrader.preprocessors.GetGrades",
-    "labs.grading.desk.comments.Reused",
+    "labs.grading.desk.fresh.Stamped",
     PAGE,
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]

@@ -3,7 +3,7 @@
 import csv
 
 import pytest
-from classes import graded
+from classes import copied, graded, released  # noqa: F401  a fixture
 
 from labs.grading.__main__ import main
 from labs.grading.marks import engine
@@ -13,18 +13,23 @@ from labs.grading.marks.gradebook import Graded
 LAB, STEP, FORWARD = "lab02_rnn", "rnn_step_test", "rnn_forward_test"
 
 
+@pytest.fixture
+def root(released, tmp_path):  # noqa: F811
+    return copied(released, tmp_path / "course")
+
+
 def table(path):
     with open(path, newline="", encoding="utf-8") as file:
         return list(csv.reader(file))
 
 
-def test_a_regrade_lists_what_it_changed_and_nothing_else(tmp_path):
-    course = graded(tmp_path, {"ada": (), "ben": {STEP}, "cy": ()})
+def test_a_regrade_lists_what_it_changed_and_nothing_else(root):
+    course = graded(root, {"ada": (), "ben": {STEP}, "cy": ()})
     with course.book() as book:
         book.find_grade("explain", LAB, LAB, "ada").manual_score = 4.0
         book.db.commit()
     remember(course, LAB)
-    graded(tmp_path, {"ada": {STEP}, "ben": {STEP}, "cy": (), "new": ()})
+    graded(root, {"ada": {STEP}, "ben": {STEP}, "cy": (), "new": ()})
     found, path = changes(course, LAB)
     assert found == [("ada", "rnn_step", 5.0, 0.0), ("ada", "total", 48.0, 43.0)], "a mark by hand stays, and a first mark is no change"
     head, *rows = table(path)
@@ -33,18 +38,18 @@ def test_a_regrade_lists_what_it_changed_and_nothing_else(tmp_path):
     assert changes(course, LAB) == ([], path) and len(table(path)) == 3
 
 
-def test_a_run_that_was_killed_loses_no_change(tmp_path):
-    course = graded(tmp_path, {"ada": (), "ben": ()})
+def test_a_run_that_was_killed_loses_no_change(root):
+    course = graded(root, {"ada": (), "ben": ()})
     remember(course, LAB)
-    graded(tmp_path, {"ada": {STEP}})  # and is killed
+    graded(root, {"ada": {STEP}})  # and is killed
     remember(course, LAB)
-    graded(tmp_path, {"ben": {FORWARD}})
+    graded(root, {"ben": {FORWARD}})
     found, _ = changes(course, LAB)
     assert {row[:2] for row in found} == {("ada", "rnn_step"), ("ada", "total"), ("ben", "rnn_forward"), ("ben", "total")}
 
 
-def test_late_penalties_and_marks_by_hand_are_changes_too(tmp_path):
-    course = graded(tmp_path, {"ada": ()})
+def test_late_penalties_and_marks_by_hand_are_changes_too(root):
+    course = graded(root, {"ada": ()})
     remember(course, LAB)
     with course.book() as book:
         row = book.find_submission_notebook(LAB, LAB, "ada")
@@ -55,11 +60,11 @@ def test_late_penalties_and_marks_by_hand_are_changes_too(tmp_path):
 
 
 @pytest.mark.parametrize("score", [44.0, None])
-def test_grade_says_what_it_changed_and_who_is_not_graded(tmp_path, monkeypatch, capsys, score):
-    course = graded(tmp_path, {"ada": ()})
+def test_grade_says_what_it_changed_and_who_is_not_graded(root, monkeypatch, capsys, score):
+    course = graded(root, {"ada": ()})
 
     def grade_class(course, lab, *words, **options):
-        graded(tmp_path, {"ada": {STEP}})
+        graded(root, {"ada": {STEP}})
         return [Graded("ada", score, score is None, [], 50.0)]
 
     monkeypatch.setattr(engine, "grade_class", grade_class)

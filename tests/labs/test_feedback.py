@@ -9,7 +9,7 @@ from classes import graded
 
 from labs.grading.__main__ import main
 from labs.grading.course import RoadError
-from labs.grading.desk import comments, parts
+from labs.grading.desk import comments, fresh, parts
 from labs.grading.text import source
 
 LAB = "lab02_rnn"
@@ -64,6 +64,13 @@ def test_a_key_in_a_comment_becomes_its_text(pages):
     ada, ben = pages[1]["ada"], pages[1]["ben"]
     assert "Good. Say <strong>why</strong>, not only what." in ada and "See the lesson. #shrot" in ada
     assert "Too short.(er), C#why, a#short, #1 and" in ben, "what only looks like a key stays"
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_page_knows_the_marks_that_it_shows(course, pages):
+    found, old = fresh.pages(course, LAB)
+    assert sorted(found) == ["ada", "ben"] and old == []
 
 
 def test_how_often_a_key_was_used_and_which_is_none(course):

@@ -4,11 +4,8 @@ import collections
 import pathlib
 import re
 
-from nbconvert.preprocessors import Preprocessor
-
 from labs.grading.course import RoadError
 from labs.grading.inbox.tables import read_table
-from labs.grading.text import source
 
 FILE = "comments.csv"
 _KEY = re.compile(r"(?<![\w#&/])#([^\W\d][\w-]*)")
@@ -68,17 +65,3 @@ def used(course, lab):
                     else:
                         unknown[key].append(row.student.id)
     return counts, dict(unknown)
-
-
-class Reused(Preprocessor):
-    """nbconvert preprocessor of the feedback pages, behind the one that fetches the comments."""
-
-    enabled = True
-
-    def preprocess(self, nb, resources):
-        converter = getattr(self.parent, "parent", None)
-        known = texts(converter.coursedir.root if converter else pathlib.Path.cwd())
-        for cell in nb.cells:
-            if comment := source.meta(cell).get("comment"):
-                cell.metadata.nbgrader.comment = expanded(comment, known)
-        return nb, resources

@@ -10,9 +10,9 @@ import shutil
 import stat
 import tempfile
 
-from labs.grading.files import NO_ROOM
+from labs.grading.files import NO_ROOM, write_whole
 from labs.grading.inbox.platforms import titles
-from labs.grading.inbox.submission import PROBLEM
+from labs.grading.inbox.submission import BACK, PROBLEM
 from labs.grading.inbox.whose import NOTEBOOKS, ZIPS, Download, listed, whose
 from labs.grading.inbox.zips import BAD_ZIP, MAX_FILE, TooMany, Zip, copy_member, hidden, name_of, shown
 
@@ -130,9 +130,13 @@ def _collect(course, lab, student, found, remarks, archive, room, force):
         problem = "; ".join([*remarks, *filter(None, [problem])])
         if problem:
             (half / PROBLEM).write_text(problem, encoding="utf-8")
+        if chosen.back:
+            (half / BACK).write_text(chosen.back, encoding="utf-8")
         origin = shown(chosen.download.name)
         if target.exists() and not force:
             same = _same(half, target, f"{lab}.ipynb" if read or (target / f"{lab}.ipynb").exists() else PROBLEM)
+            if same and chosen.back:  # a file that was handed in once more has another number
+                write_whole(target / BACK, chosen.back.encode())
             return Collected(student, origin, KEPT if same else REPLACEABLE)
         stamp = datetime.datetime.fromtimestamp(chosen.when, datetime.UTC)
         (half / "timestamp.txt").write_text(stamp.strftime("%Y-%m-%d %H:%M:%S UTC"), encoding="utf-8")

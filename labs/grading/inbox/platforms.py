@@ -31,6 +31,9 @@ class Platform:
         Columns in which a student may be named as here.
     names : tuple of str
         Columns that give, joined, the name of a student: for tables without the number.
+    back : str, optional
+        The group of ``member`` that a file must have so that the platform takes back a file of feedback under the same beginning of its
+        name; none where it takes no zip of them.
     """
 
     title: str
@@ -43,6 +46,7 @@ class Platform:
     by_content: bool = False
     logins: tuple = ()
     names: tuple = ()
+    back: str | None = None
 
 
 PLATFORMS = {
@@ -55,6 +59,7 @@ PLATFORMS = {
         ),
         number="ID",
         logins=("SIS Login ID", "SIS User ID"),
+        back="mark",
     ),
     # Jane Doe_1234_assignsubmission_file_/hw/lab02_rnn.ipynb; without folders hw/Jane Doe_1234_assignsubmission_file_lab02_rnn.ipynb
     "moodle": Platform(
@@ -65,6 +70,7 @@ PLATFORMS = {
         grade="Grade",
         maximum="Maximum Grade",
         by_content=True,
+        back="number",
     ),
     # Lab 2_jdoe_attempt_2027-01-05-23-30-00_lab02_rnn.ipynb, with a text Lab 2_jdoe_attempt_2027-01-05-23-30-00.txt
     "blackboard": Platform(

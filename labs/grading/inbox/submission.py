@@ -10,6 +10,7 @@ from labs.grading.inbox.strip import TooLarge, without_outputs
 from labs.grading.inbox.zips import MAX_FILE, shown
 
 PROBLEM = "problem.txt"  # lies beside a submission that could not be taken as it came
+BACK = "back.txt"  # lies beside a submission: how the name of a file begins that its platform takes back as feedback
 MAX_BYTES, MAX_WITH_PICTURES = 10_000_000, 100_000_000  # without outputs; with pictures that were pasted into a text
 MAX_CELLS, MAX_TEXT, MAX_ALL = 1000, 200_000, 2_000_000
 _PASTED = re.compile(rb"(data:image/[\w.+-]{1,40};base64,)[A-Za-z0-9+/=]{1000,}+")

@@ -44,6 +44,7 @@ class HandIn:
     mark: int = 0
     late: bool = False
     companion: bool = False
+    back: str = ""  # the beginning of the name under which the platform takes back a file of feedback
 
     @property
     def when(self):
@@ -102,8 +103,8 @@ def whose(downloads, lab, known=()):
     for k, (_, parts) in enumerate(files):
         match = platform and platform.member.fullmatch("/".join(parts[depth:]))
         if match:
-            found[k] = match.groupdict()
-    begins = [groups["before"].split("_")[:-1] for groups in found.values() if "before" in groups]
+            found[k] = match
+    begins = [match["before"].split("_")[:-1] for match in found.values() if "before" in match.re.groupindex]
     common = sum(1 for _ in itertools.takewhile(lambda parts: len(set(parts)) == 1, zip(*begins, strict=False)))
     known = {*known, *(_plain(parts[depth:], lab, ())[0] for _, parts in files if parts[-1].lower().endswith((*NOTEBOOKS, *ZIPS)))}
     hand_ins = collections.defaultdict(list)
@@ -166,8 +167,9 @@ def _top(paths, lab):
     return depth
 
 
-def _hand_in(platform, groups, common, download):
-    """The file of a student, from the groups of the platform's pattern."""
+def _hand_in(platform, match, common, download):
+    """The file of a student, from the match of the platform's pattern."""
+    groups = match.groupdict()
     if "before" in groups:
         student = student_of("_".join(groups["before"].split("_")[common:]))
     elif groups.get("number"):
@@ -183,6 +185,7 @@ def _hand_in(platform, groups, common, download):
         mark=int(groups.get("mark") or 0),
         late=bool(groups.get("late")),
         companion=bool(groups.get("companion")),
+        back=match.string[: match.start("file")] if platform.back and groups.get(platform.back) else "",
     )
 
 
