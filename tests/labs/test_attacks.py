@@ -317,6 +317,22 @@ while True: time.sleep(1)
 """
 
 
+LARGE = """from labs.grading.locked import child
+child.OUT.found = [{'output_type': 'display_data', 'data': {'image/png': 'A' * 1_900_000}}] * 2"""
+PIECES = """import os, stat
+fd = next(f for f in range(3, 64) if os.path.exists(f'/proc/self/fd/{f}') and stat.S_ISSOCK(os.fstat(f).st_mode))
+data = b'{"ok": [' + b'[],' * 2_000_000 + b'0]}' + bytes([10])
+while data: data = data[os.write(fd, data):]"""
+
+
+def test_all_outputs_of_a_submission_have_one_budget(zygote):
+    result = grade(zygote, "def double(x):\n    return 2 * x", [f"{LARGE}\n# {i}" for i in range(10)], **PATIENT)
+    assert 4_000_000 < len(result["notebook"]) < 12_000_000 and result["marks"]["double_test"] == 4.0
+    session = Session(zygote.door, **PATIENT)
+    with pytest.raises(Gone, match="too much data"):
+        session.cell(PIECES)
+
+
 BUSY = "import os, time\nfor _ in range(4):\n    if os.fork() == 0:\n        while True: pass\n"
 BURNS = "import time\nend = time.process_time() + 1.2\nwhile time.process_time() < end: pass"
 

@@ -13,6 +13,7 @@ from labs.grading.locked.sandbox import Unsafe
 from labs.grading.locked.wire import Refused, decode, encode
 
 MAX_REPLY, MAX_READING, MAX_CHANGED = 8_000_000, 20_000_000, 20
+MAX_PIECES = 600_000  # of a reply: eight million signs could be millions of empty lists, which take far more memory than text
 
 
 class Gone(Wrong):
@@ -140,6 +141,8 @@ class Session:
                 raise Gone(self._stop("it returned too much data"))
             chunks.append(data)
         line, _, self.buffer = b"".join(chunks).partition(b"\n")
+        if sum(map(line.count, (b"[", b"{", b","))) > MAX_PIECES:
+            raise Gone(self._stop("it returned too much data"))
         try:
             reply = json.loads(line)
             if isinstance(reply, dict):

@@ -19,7 +19,7 @@ from labs.grading.marks.gradebook import Graded, graded, merge, penalties
 from labs.grading.marks.journal import Journal, version_of
 from labs.grading.text import source
 
-BATCH = 20  # submissions between two writes to the gradebook
+BATCH, MEMORY = 20, 30_000_000  # submissions, and characters of their notebooks, between two writes to the gradebook
 KILLED = "a process of the grader was killed twice while it marked this submission, the second time alone: a person should look"
 
 
@@ -90,7 +90,7 @@ def grade_class(course, lab, students=None, force=False, progress=True, workers=
         journal.put(student, version, result)
         ready.append((student, version, result))
         done.append(result)
-        if len(ready) >= BATCH:
+        if len(ready) >= BATCH or sum(len(r["notebook"]) for _, _, r in ready) > MEMORY:
             _keep(course, lab, journal, ready)
             ready = []
     _keep(course, lab, journal, ready)

@@ -62,7 +62,7 @@ def mark_submission(
     notes = [*notes]
     ours = {source.meta(c).get("grade_id"): c.source for c in full.cells}
     points = {source.meta(c).get("grade_id"): float(source.meta(c).get("points", 0.0)) for c in full.cells}
-    marks, said, waiting = {}, [], []
+    marks, said, waiting, shown = {}, [], [], safe.Budget()
     attempt = Attempt(lambda left: Session(door, seconds=seconds, total=left, limits=limits, allow_missing=allow_missing), total, alone)
     space = {name: Proxy(attempt, name) for name in functions(full)}
     try:
@@ -74,7 +74,7 @@ def mark_submission(
                 if cell.cell_type != "code":
                     cell.source = cell.source if meta.get("locked") else safe.markdown(cell.source)
                     continue
-                cell.outputs, cell.execution_count = _run_cell(attempt, cell.source, meta.get("grade_id"))
+                cell.outputs, cell.execution_count = _run_cell(attempt, cell.source, meta.get("grade_id"), shown)
                 if meta.get("grade") and not meta.get("solution"):
                     cell.source = ours[meta["grade_id"]]
                     _mark(cell, meta, space, marks, notes)
@@ -110,7 +110,7 @@ def _read(attempt, released, cells, notes):
     return rebuild(released, [])[0] if entries is None else assemble(released, entries)
 
 
-def _run_cell(attempt, text, name):
+def _run_cell(attempt, text, name, shown):
     """Outputs and number of a cell that ran in the student's process."""
     if not text.strip():
         return [], None
@@ -119,7 +119,7 @@ def _run_cell(attempt, text, name):
     except Gone as why:
         return [_output("error", ename="Stopped", evalue=str(why), traceback=[str(why)])], None
     found = reply.get("outputs")
-    outputs = [nbformat.from_dict(o) for o in safe.outputs(found if isinstance(found, list) else [])]
+    outputs = [nbformat.from_dict(o) for o in shown.outputs(found if isinstance(found, list) else [])]
     count = reply.get("count")
     return outputs, count if type(count) is int else None
 
