@@ -341,11 +341,11 @@ def _export(course, lab, o):
     if not o.table:
         print(export(course, lab, o.to))
         return 0
-    path, missing, waiting = export_to(course, lab, *o.table, o.to, o.column)
+    path, missing, waiting, ungraded = export_to(course, lab, *o.table, o.to, o.column)
     print(path)
-    for what, students in (("Not in the table", missing), ("Not final, needs manual grading", waiting)):
-        if students:
-            print(f"{what}: {', '.join(students)}")
+    _left_out("Not final, needs manual grading", waiting)
+    status = _left_out("Not in the table", missing)
+    return _left_out("Handed in, not graded yet", ungraded) or status
 
 
 def _gradebook(course, _, o):
@@ -380,16 +380,21 @@ def _report(course, lab, o):
 def _similar(course, lab, o):
     from labs.grading.desk.similarity import similarity
 
-    page, pairs = similarity(course, lab, o.threshold, o.to)
+    page, pairs, without, unread = similarity(course, lab, o.threshold, o.to)
     for share, one, other in pairs:
         print(f"{share:4.0%}  {one}  {other}")
     print(f"{len(pairs)} pairs: {page}\nSimilar code is a reason to look, not proof.")
+    _left_out("Without code of their own", without)
+    return _left_out("Left out, the file cannot be read", unread)
 
 
 def _leaderboard(course, lab, o):
     from labs.grading.desk.leaderboard import leaderboard
 
-    print(leaderboard(course, lab, o.to))
+    path, unlisted = leaderboard(course, lab, o.to)
+    print(path)
+    _left_out("Not listed: no result, or a rule of the contest was broken", unlisted)
+    return _left_out("Left out, not graded yet", [s for s in course.students(lab) if not course.folder("autograded", lab, s).exists()])
 
 
 def _open(course, lab, o):

@@ -177,22 +177,22 @@ def rows_of(path):
 
 def test_the_tables_of_canvas_and_moodle_are_filled_by_number(course, tmp_path):
     (tmp_path / "canvas.csv").write_text(CANVAS_TABLE, encoding="utf-8")
-    path, missing, waiting = export_to(course, LAB, "canvas", tmp_path / "canvas.csv")
+    path, missing, waiting, ungraded = export_to(course, LAB, "canvas", tmp_path / "canvas.csv")
     rows = rows_of(path)
     assert [row[5] for row in rows[1:]] == ["50", "44", "39", ""]
     there = CANVAS_TABLE.replace("ada,A,,", "ada,A,44,").replace("bob,A,12,", "bob,A,39,")
     assert path.read_text(encoding="utf-8") == there, "nothing else is changed"
-    assert missing == ["cy-3", "dot-4"] and waiting == ["ada-1", "bob-2", "cy-3", "dot-4"]
+    assert missing == ["cy-3", "dot-4"] and waiting == ["ada-1", "bob-2", "cy-3", "dot-4"] and ungraded == ["eve-5"]
     logins = CANVAS_TABLE.replace("ada,A", "cy-3,A").replace('"Doe, Ada",1,', '"Doe, Ada",77,').replace(",,,,,50,10", ",,,,,100,10")
     (tmp_path / "canvas.csv").write_text(logins, encoding="utf-8")
-    path, missing, _ = export_to(course, LAB, "canvas", tmp_path / "canvas.csv")
+    path, missing, *_ = export_to(course, LAB, "canvas", tmp_path / "canvas.csv")
     assert [row[5] for row in rows_of(path)[1:]] == ["100", "78", "78", ""], "by login, on a scale of 100"
     assert missing == ["ada-1", "dot-4"]
     (tmp_path / "canvas.csv").write_text(CANVAS_TABLE.replace(",1,", ",71,").replace(",2,", ",72,"), encoding="utf-8")
     with pytest.raises(ValueError, match=r"expected students of lab02_rnn by ID, SIS Login ID, SIS User ID, got none of ada-1"):
         export_to(course, LAB, "canvas", tmp_path / "canvas.csv")
     (tmp_path / "moodle.csv").write_text(MOODLE_TABLE, encoding="utf-8")
-    path, missing, _ = export_to(course, LAB, "moodle", tmp_path / "moodle.csv")
+    path, missing, *_ = export_to(course, LAB, "moodle", tmp_path / "moodle.csv")
     assert [row[4] for row in rows_of(path)] == ["Grade", "88", "78"], "on the platform's scale of 100"
     (tmp_path / "other.csv").write_text("Name,Mark\nx,1\n", encoding="utf-8")
     for platform, word in (("canvas", "a column named ID"), ("moodle", "a column named Identifier")):
@@ -215,7 +215,7 @@ def test_a_platform_is_one_entry(course, tmp_path, monkeypatch, capsys):
     assert "without a notebook: 1" in said
     (tmp_path / "toy.csv").write_text("No,lab02_rnn,Most\n1,,100\n2,,\n9,,100\n", encoding="utf-8")
     to, here = ["--to", str(tmp_path / "filled.csv")], ["--lab", "2", "--course", str(course.root)]
-    assert main(["export", *here, *to, "--table", "toy", str(tmp_path / "toy.csv")]) == 0
+    assert main(["export", *here, *to, "--table", "toy", str(tmp_path / "toy.csv")]) == 1, "some are not in the table"
     assert rows_of(tmp_path / "filled.csv")[1:] == [["1", "88", "100"], ["2", "39", ""], ["9", "", "100"]]
     assert main(["export", *here, "--table", "classroom", str(tmp_path / "toy.csv")]) == 1
     assert "platform: expected one of canvas, moodle, blackboard, brightspace, toy, got 'classroom'" in capsys.readouterr().err
@@ -253,7 +253,8 @@ def test_a_copy_with_other_names_is_found_and_the_release_is_not_held_against_an
             if source.meta(cell).get("grade_id") == "rnn_step" and answer:
                 cell.source = answer
         nbformat.write(nb, course.folder("submitted", LAB, student) / f"{LAB}.ipynb")
-    page, pairs = similarity(course, LAB, 0.6, tmp_path / "page.html")
+    page, pairs, without, unread = similarity(course, LAB, 0.6, tmp_path / "page.html")
+    assert (without, unread) == (["dot-4"], ["eve-5"])
     assert [set(students) for _, *students in pairs] == [{"ada-1", "bob-2"}], "dot-4 wrote nothing, eve-5 has no file, cy-3 wrote another"
     html = page.read_text(encoding="utf-8")
     assert "ada-1 and bob-2" in html and "highlight-red" in html and str(tmp_path.parent) not in html
@@ -268,8 +269,11 @@ def test_the_command_line_of_the_desk(course, capsys, tmp_path):
 
     assert said("report").strip().endswith(f"{LAB}.html")
     (tmp_path / "canvas.csv").write_text(CANVAS_TABLE, encoding="utf-8")
-    text = said("export", "--table", "canvas", str(tmp_path / "canvas.csv"))
-    assert "Not in the table: cy-3, dot-4" in text and "Not final, needs manual grading: ada-1, bob-2, cy-3, dot-4" in text
+    text = said("export", "--table", "canvas", str(tmp_path / "canvas.csv"), status=1)
+    assert "Not in the table: 2 (cy-3, dot-4)\n" in text and "Not final, needs manual grading: 4 (ada-1, bob-2, cy-3, dot-4)\n" in text
+    assert "Handed in, not graded yet: 1 (eve-5)\n" in text
+    for verb in ("similar", "feedback"):  # the tests before handed in what can be compared; eve-5 has no file and no marks
+        assert "1 (eve-5)" in said(verb, status=1)
     assert "date: expected '2027-01-15 23:59 Europe/Berlin'" in said("release", "--due", "the day after", status=1)
 
 

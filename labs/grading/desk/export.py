@@ -70,6 +70,8 @@ def export_to(course, lab, platform, table, to=None, column=None):
         Students whom the table does not have.
     waiting : list of str
         Students whose marks are not final, because they need manual grading.
+    ungraded : list of str
+        Students who handed in and have no marks yet.
     """
     known = platforms.find(platform)
     to = pathlib.Path(to) if to else course.root / "exports" / f"{lab}-{platform}.csv"
@@ -78,9 +80,10 @@ def export_to(course, lab, platform, table, to=None, column=None):
         submissions = book.assignment_submissions(lab)
         marks = {r.student.id: (max(0.0, r.score - (r.late_submission_penalty or 0.0)), r.max_score) for r in submissions}
         waiting = sorted(r.student.id for r in submissions if r.needs_manual_grade)
+    ungraded = [student for student in course.students(lab) if student not in marks]
     data, missing = fill(known, table, marks, lab, column)
     write_whole(to, data)
-    return to, missing, waiting
+    return to, missing, waiting, ungraded
 
 
 def write_table(path, rows):

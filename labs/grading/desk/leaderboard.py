@@ -22,7 +22,14 @@ _LINE = re.compile(
 
 
 def leaderboard(course, lab, to=None):
-    """Write the ranking of a lab's models, by default as ``exports/LAB_leaderboard.csv`` in the course; returns the file."""
+    """Write the ranking of a lab's models, by default as ``exports/LAB_leaderboard.csv`` in the course.
+
+    Returns
+    -------
+    path : Path
+    unlisted : list of str
+        Students who are graded and are not in it.
+    """
     rows = results(course, lab)
     path = pathlib.Path(to) if to else course.root / "exports" / f"{lab}_leaderboard.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -31,7 +38,8 @@ def leaderboard(course, lab, to=None):
     writer.writeheader()
     writer.writerows(rows)
     write_whole(path, table.getvalue().encode())
-    return path
+    listed = {row["student"] for row in rows}
+    return path, sorted(p.parts[-2] for p in course.root.glob(f"autograded/*/{lab}") if p.parts[-2] not in listed)
 
 
 def results(course, lab):

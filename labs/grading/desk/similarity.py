@@ -35,6 +35,8 @@ def similarity(course, lab, threshold=0.8, to=None):
     page : Path
     pairs : list of (float, str, str)
         Share and the two students, the largest first.
+    without, unread : list of str
+        Students who are not compared, because they have no code of their own or a file that cannot be read.
 
     Raises
     ------
@@ -52,7 +54,8 @@ def similarity(course, lab, threshold=0.8, to=None):
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         ours = {c.source.strip() for c in released.cells}
-        texts = {student: text for student in course.students(lab) if (text := _code(course, lab, student, ours))}
+        codes = {student: _code(course, lab, student, ours) for student in course.students(lab)}
+        texts = {student: text for student, text in codes.items() if text}
         if len(texts) < 2:
             raise ValueError(f"{lab}: expected at least two submissions with their own code, got {len(texts)}")
         for part in ("handed_in", "release"):
@@ -75,14 +78,15 @@ def similarity(course, lab, threshold=0.8, to=None):
     template = jinja2.Environment(autoescape=True, trim_blocks=True).from_string(_PAGE.read_text(encoding="utf-8"))
     html = template.render(lab=lab, threshold=threshold, compared=len(texts), pairs=rows[:MOST])
     write_whole(page, html.encode())
-    return page, [row[:3] for row in rows]
+    without, unread = ([s for s, text in codes.items() if text == nothing] for nothing in ("", None))
+    return page, [row[:3] for row in rows], without, unread
 
 
 def _code(course, lab, student, ours):
-    """The code cells that a student wrote: those that do not stand like that in the release."""
+    """The code cells that a student wrote: those that do not stand like that in the release. None if the file cannot be read."""
     raw, _ = submission(course, lab, student)
     try:
         cells, _ = cells_in(raw or b"")
     except Unreadable:
-        return ""
+        return None
     return "\n\n".join(text for kind, _, text in cells if kind == "code" and text.strip() and text.strip() not in ours)
