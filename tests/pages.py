@@ -222,7 +222,7 @@ def template_faults(text):
     if not 3 <= len(exercises) <= 5:
         faults.append(f"it has {len(exercises)} exercises, not 3 to 5")
     faults += [f"the exercise {label} has no solution" for label in exercises if label not in solved]
-    if exercises and "`make lab N=" not in text[text.rindex(f":label: {exercises[-1]}") :]:
+    if exercises and "](#open-a-lab)" not in text[text.rindex(f":label: {exercises[-1]}") :]:
         faults.append("the last exercise does not open the lab")
     return faults
 

@@ -153,7 +153,7 @@ $$ (eq-one)
 ```{exercise} C
 :label: ex-c
 
-Open the lab, `make lab N=2`.
+Open [lab 2](#open-a-lab).
 ```
 ```{solution} ex-c
 :label: sol-c
@@ -169,7 +169,7 @@ FAULTS = [
     (pages.template_faults, "(label)=\n", "", "label"),
     (pages.template_faults, "- Three.\n", "", "three bullets"),
     (pages.template_faults, "{solution} ex-b", "{solution} ex-x", "ex-b has no solution"),
-    (pages.template_faults, "Open the lab, `make lab N=2`.", "Think.", "open the lab"),
+    (pages.template_faults, "Open [lab 2](#open-a-lab).", "Think.", "open the lab"),
     (pages.sentence_faults, "One sentence with", "One. Two with", "more than one sentence"),
     (pages.sentence_faults, "abbreviation.\n", "abbreviation\n", "goes on"),
     (pages.long_cell_faults, "import numpy as np\n", "x = 1\n" * 16, "lines"),
