@@ -9,7 +9,7 @@ from classes import graded
 
 from labs.grading.__main__ import main
 from labs.grading.course import RoadError
-from labs.grading.desk import comments, fresh, parts
+from labs.grading.desk import apart, comments, fresh, parts
 from labs.grading.text import source
 
 LAB = "lab02_rnn"
@@ -102,3 +102,25 @@ def test_every_lab_says_what_its_figures_show(lab):
     assert drawing and all(not c.metadata.alt.startswith("A figure that cell") and len(c.metadata.alt) > 20 for c in drawing)
     graded = [c for c in full.cells if source.meta(c).get("points")]
     assert all(re.match(r"\d+ · ", c.metadata.part) for c in graded), [c.metadata.part for c in graded]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_page_that_is_slow_to_draw_costs_its_own_student_only(tmp_path, monkeypatch):
+    course = graded(tmp_path, {"ada": (), "ben": (), "cyd": ()})
+
+    def written(student, cells):
+        path = course.folder("autograded", LAB, student) / f"{LAB}.ipynb"
+        nb = nbformat.read(path, 4)
+        next(c for c in nb.cells if source.meta(c).get("grade_id") == "explain").source = "$a < b$\n" + "\\[" * 49_000
+        nb.cells += [nbformat.v4.new_markdown_cell("\\[" * 3900) for _ in range(cells)]
+        nbformat.write(nb, path)
+
+    written("ada", 0)  # a minute and more, if it were Markdown
+    written("ben", 200)
+    monkeypatch.setattr(apart, "SECONDS", 20)
+    main(["feedback", "2", "--course", str(course.root)])
+    html = {s: (course.folder("feedback", LAB, s) / f"{LAB}.html").read_text(encoding="utf-8") for s in ("ada", "ben", "cyd")}
+    assert apart.SLOW not in html["ada"] and "$a &lt; b$" in html["ada"].replace("&#36;", "$") and html["ada"].count("\\[") > 40_000
+    assert apart.SLOW in html["ben"] and "\\[\\[" not in html["ben"]
+    assert apart.SLOW not in html["cyd"] and not apart._room

@@ -3,6 +3,7 @@
 import json
 
 from labs.grading.course import RoadError
+from labs.grading.desk import apart
 from labs.grading.inbox.rebuild import ABOUT
 
 
@@ -10,8 +11,11 @@ def feedback(course, lab):
     """Write ``feedback/STUDENT/LAB/LAB.html`` for everybody who is graded; returns the pages."""
     if not any(course.root.glob(f"autograded/*/{lab}")):
         raise RoadError(f"{lab}: no graded submissions in {course.root}. Run: python -m labs.grading grade --lab {lab}")
-    with course.nbgrader() as api:
-        result = api.generate_feedback(lab, force=True)
+    try:
+        with course.nbgrader() as api:
+            result = api.generate_feedback(lab, force=True)
+    finally:
+        apart.end()
     if not result["success"]:
         raise RoadError(f"{lab}: nbgrader could not write the feedback:\n{result['log']}\n{result.get('error', '')}")
     return sorted(course.root.glob(f"feedback/*/{lab}/{lab}.html"))
