@@ -192,7 +192,7 @@ def digits():
 
     Notes
     -----
-    Lesson: :ref:`digits-as-sequences`, :ref:`pixels`.
+    Lesson: :ref:`digits-as-sequences`, :ref:`pixels`. The split is random, so both parts have digits by the same writers.
     """
     order, edge = np.random.default_rng(0).permutation(1797), 1437
     try:

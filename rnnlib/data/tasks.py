@@ -138,7 +138,7 @@ def parity(B, T, rng, modulus=2):
 
     Notes
     -----
-    Lesson: :ref:`rnn-cell`; what linear recurrences cannot do is :ref:`linear-recurrences`. Source: Grazzi et al. (2024).
+    Lesson: :ref:`rnn-cell`; for linear recurrences see :ref:`linear-recurrences`. Sources: Sarrof et al. (2024), Grazzi et al. (2025).
     """
     _check_sizes(rng, B=B, T=T, modulus=(modulus, 2))
     bits = rng.integers(0, 2, (B, T))

@@ -1,4 +1,4 @@
-"""RWKV: an average over the past that decays, read out by a gate."""
+"""RWKV-4: an average over the past that decays, read out by a gate."""
 
 import math
 
@@ -10,7 +10,7 @@ from rnnlib.nn.module import Module, uniform_
 
 
 class RWKV(Module):
-    r"""Time mixing of RWKV: a weighted mean of all values so far, with keys as weights that fade by a learned factor a step.
+    r"""Time mixing of RWKV-4: a weighted mean of all values so far, with keys as weights that fade by a learned factor a step.
 
     .. math::
 
