@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from classes import result
 
-from labs.grading.__main__ import main
+from labs.grading.__main__ import main, parser
 from labs.grading.course import Course
 from labs.grading.desk.export import export, export_to
 from labs.grading.desk.late import PerDay
@@ -225,6 +225,14 @@ def test_every_platform_has_its_line_in_the_readme():
     text = (LABS / "README.md").read_text(encoding="utf-8")
     for name, platform in platforms.PLATFORMS.items():
         assert f"| {platform.title} | " in text and (f"`--table {name} FILE`" in text) == bool(platform.number)
+
+
+def test_every_verb_has_its_line_in_the_readme_and_in_make():
+    [verbs] = (action.choices for action in parser()._actions if action.dest == "verb")
+    text, make = ((LABS / "README.md").read_text(encoding="utf-8"), (LABS.parent / "Makefile").read_text(encoding="utf-8"))
+    alone = {"build", "leaderboard", "slurm", "open"}  # `build` is a part of `release`, and `make lab` opens one
+    assert all(f"| `make {verb}" in text and f"\n{verb}: setup  ## Teachers: " in make for verb in set(verbs) - alone)
+    assert all(f"labs.grading {verb}" in text for verb in ("leaderboard", "slurm"))
 
 
 LONG = """
