@@ -364,6 +364,8 @@ def _gradebook(course, _, o):
     everybody = sorted({student for lab in labs for student in lab.there})
     if people and (outside := people.outside(everybody)):
         print(f"Not in the roster, and kept: {len(outside)} ({', '.join(outside[:10])}{' …' if len(outside) > 10 else ''})")
+    if not people and (alike := term.split(labs)):
+        print(f"One student under several numbers? {'; '.join(map(', '.join, alike[:5]))}. A roster.csv with names puts them into one row")
     for title, counts in (("Counted", True), ("Not counted", False)):
         if found := [str(lab) for lab in labs if bool(lab.weight and not lab.why) is counts]:
             print(f"{title}: {', '.join(found)}")

@@ -107,6 +107,12 @@ def test_lines_that_are_left_out_are_said(tmp_path):
     assert said(None, []) == [] and said(roster(course), ["ada", "eve"])[0] == "Roster: 1 students. Nothing handed in: 0"
 
 
+def test_a_number_that_is_another_persons_finds_nobody(tmp_path):
+    table = "id,name\n4711,Ada Ng\n4712,Jürgen Müller\n4713,\n4714,李雷\n4715,Zoë Poe\naB3dE,Bo Xi\n"
+    course = course_of(tmp_path, "roebob-4711", "mllerjrgen-4712", "x-4713", "李雷-4714", "poezoe-4715", "anon-aB3dE", table=table)
+    assert roster(course).outside(course.students(LAB)) == ["roebob-4711"], "or their feedback would be mailed to somebody else"
+
+
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
     """Ada and eve handed in and are not graded, ben handed in another lab, zoë nothing at all; eve is not in the roster."""

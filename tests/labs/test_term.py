@@ -5,10 +5,11 @@ import datetime
 
 import nbformat
 import pytest
-from classes import graded
+from classes import copied, graded, released  # noqa: F401  a fixture
 
 from labs.grading.__main__ import main
 from labs.grading.course import Course, RoadError
+from labs.grading.desk.export import export
 from labs.grading.desk.term import term, weights
 
 ONE, TWO, THREE = "lab01_sequences", "lab02_rnn", "lab03_bptt"
@@ -33,6 +34,11 @@ def course(tmp_path_factory):
                     grade.needs_manual_grade = False
         book.db.commit()
     return course
+
+
+@pytest.fixture
+def root(released, tmp_path):  # noqa: F811
+    return copied(released, tmp_path / "course")
 
 
 def rows_of(path):
@@ -86,6 +92,28 @@ def test_a_lab_that_is_not_due_counts_for_nobody(course):
     _, labs = term(course, now=datetime.datetime(2026, 10, 1, tzinfo=datetime.UTC))
     assert [lab.why for lab in labs][:2] == ["not due until Sunday 2026-11-01 12:00 UTC"] * 2
     assert {row["total_percent"] for row in rows_of(course.root / "exports/gradebook.csv").values()} == {""}
+
+
+def test_a_student_whom_moodle_numbers_anew_has_one_row_with_a_roster(root, capsys):
+    settings = (root / "nbgrader_config.py").read_text(encoding="utf-8") + "c.PerDay.percent_per_day = 10.0\nc.PerDay.grace_days = 1\n"
+    (root / "nbgrader_config.py").write_text(settings, encoding="utf-8")
+    graded(root, {"janedoe-5822": ()}, lab="1", when="2026-11-01 18:00:00 UTC")
+    course = graded(root, {"janedoe-4711": (), "ben": ()}, when="2026-11-01 18:00:00 UTC")
+    assert main(["release", "2", "--course", str(root), "--due", "2026-11-01 12:30 UTC"]) == 0  # after lab 1
+    assert main(["gradebook", "--course", str(root)]) == 0
+    assert "One student under several numbers? janedoe-4711, janedoe-5822. A roster.csv" in capsys.readouterr().out
+    rows = rows_of(course.root / "exports/gradebook.csv")
+    assert list(rows) == ["ben", "janedoe-4711", "janedoe-5822"]
+    late = next(title for title in rows["ben"] if title.startswith(f"{TWO} late"))
+    assert rows["janedoe-4711"][late] == "0.0"
+    (root / "roster.csv").write_text("id;name\njd;Doe, Jane\nben;Ben\nzoë;Zoë\n", encoding="utf-8")
+    assert main(["gradebook", "--course", str(root)]) == 0
+    assert "several numbers" not in capsys.readouterr().out
+    rows = rows_of(course.root / "exports/gradebook.csv")
+    assert list(rows) == ["ben", "jd", "zoë"] and rows["jd"]["note"].count("nothing") == 0 and rows["ben"][late] == "0.0"
+    assert rows["jd"][late] == "4.4", "her one day of grace went to lab 1, under another number"
+    with open(export(course, TWO), newline="", encoding="utf-8") as file:
+        assert [row["student_id"] for row in csv.DictReader(file)] == ["ben", "janedoe-4711", "zoë"]
 
 
 @pytest.mark.parametrize(

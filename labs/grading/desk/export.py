@@ -30,7 +30,7 @@ def export(course, lab, to=None):
         graded = {row.student.id: row for row in book.assignment_submissions(lab)}
         assignment = book.find_assignment(lab)
         known = {student.id: student for student in book.students}
-        for student in everyone(people, {*graded, *there, *known}):
+        for student in _rows(people, {*graded, *there}, known):
             row, person, names = graded.get(student), people and people.of_named(student), known.get(student)
             notes = [NOTHING if student not in there else NOT_GRADED] if row is None else [WAITS] if row.needs_manual_grade else []
             notes += [OUTSIDE] if people and person is None else []
@@ -47,7 +47,14 @@ def export(course, lab, to=None):
 
 def everyone(people, students):
     """The students of a course in order: those of the roster, if there is one, and all others of ``students``."""
-    return sorted({*students, *(people.named(person) for person in (people.persons if people else ()))})
+    return sorted({*people.outside(students), *map(people.named, people.persons)} if people else students)
+
+
+def _rows(people, there, known):
+    """The students with a row in the table of a lab: ``there``, and each other person of the roster and student of the course once."""
+    if not people:
+        return sorted({*there, *known})
+    return sorted({*there, *map(people.named, people.missing(there)), *people.outside(known)})
 
 
 def names_of(person, known):

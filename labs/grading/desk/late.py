@@ -1,9 +1,14 @@
 """Late penalties: a share of the points for each day started after the due date, less grace. ``nbgrader_config.py`` sets all three."""
 
 import math
+import pathlib
+import types
 
+from nbgrader.api import SubmittedAssignment
 from nbgrader.plugins import LateSubmissionPlugin
 from traitlets import Float, Int
+
+from labs.grading.inbox.roster import roster
 
 
 class PerDay(LateSubmissionPlugin):
@@ -27,6 +32,9 @@ class PerDay(LateSubmissionPlugin):
         """Days by which the student was late with the labs that were due before this one."""
         book, lab = self.parent.gradebook, self.parent.assignment_id
         this = book.find_assignment(lab)
-        rows = [row for row in book.find_student(student).submissions if row.assignment.duedate is not None]
+        coursedir = getattr(self.parent.parent, "coursedir", None)
+        people = roster(types.SimpleNamespace(root=pathlib.Path(coursedir.root))) if coursedir else None
+        ids = people.ids(student) if people else [student]  # Moodle gives a student another number in each lab
+        rows = [row for row in book.db.query(SubmittedAssignment).filter(SubmittedAssignment.student_id.in_(ids)) if row.assignment.duedate]
         earlier = [row for row in rows if (row.assignment.duedate, row.assignment.name) < (this.duedate, this.name)]
         return sum(self._days(row.total_seconds_late) for row in earlier)

@@ -1,5 +1,6 @@
 """The marks of all labs in one table, with the weights of ``weights.csv``; a lab that was not handed in is told from one with 0 points."""
 
+import collections
 import dataclasses
 import datetime
 import math
@@ -96,15 +97,16 @@ def term(course, to=None, now=None):
             person, cells, notes = people and people.of_named(student), [], []
             score, weight, final = 0.0, 0.0, True
             for lab in labs:
-                marks, note, sure = _marks(lab, student, now)
+                name = next((name for name in (people.ids(student) if people else ()) if name in lab.rows or name in lab.there), student)
+                marks, note, sure = _marks(lab, name, now)
                 cells += (marks or (None, None)) if lab.name in released else ()
                 notes += [f"{lab.name}: {note}"] if note else []
                 if lab.weight and not lab.why:
                     final = final and sure
-                    if marks or not lab.extended.get(student, now) > now:
+                    if marks or not lab.extended.get(name, now) > now:
                         weight += lab.weight
                         score += lab.weight * marks[0] / lab.most if marks and lab.most else 0.0
-                    if student in lab.there and not marks:
+                    if name in lab.there and not marks:
                         score = math.nan
             total = round(100 * score / weight, 2) if weight and not math.isnan(score) else None
             notes += [OUTSIDE] if people and person is None else []
@@ -115,6 +117,16 @@ def term(course, to=None, now=None):
     titles = [title for lab in there for title in (f"{lab.name} (of {lab.most:g}, weight {lab.weight:g})", f"{lab.name} late penalty")]
     write_table(path, [["student_id", "last_name", "first_name", "email", *titles, "total_percent", "final", "note"], *rows])
     return path, labs
+
+
+def split(labs):
+    """Students who may be one, as lists: the same name with another number in each lab, as Moodle numbers them."""
+    of = collections.defaultdict(lambda: collections.defaultdict(set))
+    for lab in labs:
+        for student in {*lab.there, *lab.rows}:
+            of[student.rpartition("-")[0]][student].add(lab.name)
+    alike = [list(ids.items()) for name, ids in sorted(of.items()) if name and len(ids) > 1]
+    return [sorted(s for s, _ in ids) for ids in alike if sum(len(labs) for _, labs in ids) == len(set().union(*(labs for _, labs in ids)))]
 
 
 def _lab(course, book, name, given, now, released):

@@ -39,11 +39,20 @@ class Person:
 
 @dataclasses.dataclass
 class Roster:
-    """The ``persons`` of a roster, the person ``of`` each student who ever handed in, and ``notes`` on lines that were left out."""
+    """The ``persons`` of a roster, the person ``of`` each student who ever handed in, and ``notes`` on lines that were left out.
+
+    A person may be several students: Moodle gives everybody another number in each assignment.
+    """
 
     persons: list
     of: dict
     notes: list
+
+    def __post_init__(self):
+        self._ids = collections.defaultdict(list)
+        for student, person in self.of.items():
+            self._ids[person].append(student)
+        self._named = {self.named(person): person for person in self.persons}
 
     def missing(self, students):
         """The persons who are none of ``students``."""
@@ -55,12 +64,18 @@ class Roster:
         return [student for student in students if student not in self.of]
 
     def named(self, person):
-        """How this course calls a person: as the files that they handed in, else as the roster."""
-        return next((student for student, found in self.of.items() if found == person), person.student)
+        """How this course calls a person: as the files that they handed in if all have one name, else as the roster."""
+        ids = self._ids[person]
+        return ids[0] if len(ids) == 1 else person.student
 
-    def of_named(self, student):
-        """The person whom this course calls ``student``; None if there is none."""
-        return self.of.get(student) or next((p for p in self.persons if p.student == student and p not in self.of.values()), None)
+    def of_named(self, name):
+        """The person whom this course calls ``name``; None if there is none."""
+        return self.of.get(name) or self._named.get(name)
+
+    def ids(self, name):
+        """All that the files of the student ``name`` are called."""
+        person = self.of_named(name)
+        return self._ids[person] if person else [name]
 
 
 def roster(course):
@@ -87,8 +102,14 @@ def roster(course):
     persons, cells, notes = _persons(path, titles, rows, lines)
     if not persons:
         raise RoadError(f"{path}: expected a line for each student, got none")
-    known = {p.name for step in ("submitted", "autograded") for p in course.root.glob(f"{step}/*") if p.is_dir()}
-    return Roster(persons, _matched(sorted(known), persons, cells), notes)
+    labs = collections.defaultdict(set)
+    for step in ("submitted", "autograded"):
+        for path in course.root.glob(f"{step}/*/*"):
+            labs[path.name].add(path.parent.name)
+    of = {}
+    for _, students in sorted(labs.items()):  # each on its own: a student may have another number in the next one
+        _match(sorted(students), persons, cells, of)
+    return Roster(persons, of, notes)
 
 
 def said(found, students, most=10):
@@ -152,9 +173,9 @@ def _persons(path, titles, rows, lines):
     return persons, cells, notes
 
 
-def _matched(students, persons, cells):
-    """Student → person. Each way to tell is tried on each column, the one that fits most first; only what is unique tells."""
-    found, free = {}, set(students)
+def _match(students, persons, cells, found):
+    """Add to ``found``, student → person. Each way is tried on each column, the one that fits most first; only what is unique tells."""
+    free, taken = set(students) - set(found), {found[student] for student in students if student in found}
     columns = list(zip(*cells, strict=True))
     for key_of, keys_in, least in (
         (_folded, lambda cell: [_folded(student_of(cell))], 0.0),
@@ -163,12 +184,20 @@ def _matched(students, persons, cells):
     ):
         wanted = {student: key for student in free if (key := key_of(student))}
         fits = [_fit(wanted, [keys_in(cell) if cell else [] for cell in column], persons) for column in columns]
+        if least:
+            fits = [{student: person for student, person in fit.items() if _agree(student, person)} for fit in fits]
         for fit in sorted(fits, key=len, reverse=True):
             if len(fit) >= least * len(wanted):
-                _take(fit, found, free)
+                _take(fit, found, free, taken)
     wanted = {student: letters(student.rpartition("-")[0] or student) for student in free}
-    _take(_fit(wanted, [_names(person.name) for person in persons], persons), found, free)
-    return found
+    _take(_fit(wanted, [_names(person.name) for person in persons], persons), found, free, taken)
+
+
+def _agree(student, person):
+    """Whether a student found by a number may be this person: no other name says that it is somebody else."""
+    name = student.rpartition("-")[0]
+    words = [word for part in person.name.split() for word in (letters(part), re.sub(r"[^a-z0-9]", "", part.casefold())) if len(word) > 1]
+    return name == "anon" or not words or any(word in name for word in words)
 
 
 def _folded(name):
@@ -195,8 +224,7 @@ def _fit(wanted, keys, persons):
     return {student: of_key[key] for student, key in wanted.items() if asked[key] == 1 and of_key.get(key)}
 
 
-def _take(fit, found, free):
-    taken = set(found.values())
+def _take(fit, found, free, taken):
     for student, person in sorted(fit.items()):
         if student in free and person not in taken:
             found[student] = person
