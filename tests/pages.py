@@ -4,7 +4,6 @@ Each checker takes text and returns sentences about what is wrong, so that a pla
 """
 
 import ast
-import importlib
 import re
 import sys
 from dataclasses import dataclass
@@ -115,15 +114,14 @@ def _tree(cell):
     return ast.parse("\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in cell.source.splitlines()))
 
 
-def import_faults(text, topic=None, also=()):
-    """Imports from anywhere but ``rnnlib`` and the scientific libraries; for a lab on ``topic``, of what answers it.
+def import_faults(text, lab=False, also=()):
+    """Imports from anywhere but ``rnnlib`` and the scientific libraries; for a lab, of what answers labs.
 
     Parameters
     ----------
     text : str
-        A lesson or a lab.
-    topic : str, optional
-        ``"rnn"`` for lab02_rnn.
+    lab : bool
+        Whether the text is a lab's, not a lesson's.
     also : tuple of str
         More modules that are allowed.
     """
@@ -139,17 +137,13 @@ def import_faults(text, topic=None, also=()):
             for module, attribute in names:
                 if module.split(".")[0] not in LIBRARIES | sys.stdlib_module_names and module not in also:
                     faults.append(f"line {cell.line}: imports {module}; a page imports rnnlib and the scientific libraries only")
-                if topic and _answers(module, attribute, topic):
+                if lab and _answers(module, attribute):
                     faults.append(f"line {cell.line}: imports {module}, which answers the lab")
     return faults
 
 
-def _answers(module, attribute, topic):
-    home = re.compile(rf"rnnlib\.(?:scratch|nn)\.{topic}\b")
-    names = [module, f"{module}.{attribute}"]
-    if module in ("rnnlib.scratch", "rnnlib.nn") and attribute:
-        names.append(getattr(getattr(importlib.import_module(module), attribute, None), "__module__", ""))
-    return any(home.match(name) for name in names)
+def _answers(module, attribute):
+    return re.match(r"rnnlib\.(?:scratch|nn)\b", f"{module}.{attribute}") is not None
 
 
 def figure_faults(text):

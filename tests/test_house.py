@@ -54,7 +54,7 @@ def test_lesson_imports_the_library_only(name):
 
 @pytest.mark.parametrize("name", LABS)
 def test_lab_does_not_import_its_answer(name):
-    assert pages.import_faults(LABS[name], topic=name.split("_", 1)[1], also=GRADING) == []
+    assert pages.import_faults(LABS[name], lab=True, also=GRADING) == []
 
 
 @pytest.mark.parametrize("name", LESSONS)
@@ -203,14 +203,22 @@ def test_checker_finds_a_label_that_stands_twice():
     assert set(pages.labels(GOOD)) == {"label", "fig-one", "eq-one", "ex-a", "ex-b", "ex-c", "sol-a", "sol-b", "sol-c"}
 
 
+def test_every_lab_has_its_planted_and_its_fresh_answers():
+    for lab in LABS:
+        name = Path(lab).stem
+        text = (ROOT / f"tests/labs/test_{name}.py").read_text(encoding="utf-8")
+        assert "from fresh_laws import *" in text and "from lab_laws import *" in text, f"{name}: the laws of all labs are not imported"
+        assert (ROOT / f"tests/labs/fresh/{name}.py").is_file(), f"{name}: tests/labs/fresh/{name}.py is missing"
+
+
 @pytest.mark.parametrize(
     "line",
     ["from rnnlib.scratch.rnn import rnn_step", "from rnnlib.scratch import rnn", "import rnnlib.nn.rnn", "from rnnlib.nn import RNN"],
 )
 def test_checker_finds_a_lab_that_imports_its_answer(line):
     text = GOOD.replace("import numpy as np", line)
-    assert any("answers the lab" in fault for fault in pages.import_faults(text, topic="rnn"))
-    assert pages.import_faults(text, topic="attention") == []
+    assert any("answers the lab" in fault for fault in pages.import_faults(text, lab=True))
+    assert pages.import_faults(text) == []
 
 
 # --- the repository -----------------------------------------------------------------------------------------------------------
@@ -248,24 +256,23 @@ def test_checker_finds_a_machine_path():
 
 
 def readme_table(text):
-    """The rows of the README's table of chapters: for each, the paths of its four cells (a dash gives None)."""
+    """The rows of the README's table of chapters: for each, the paths that its four cells link to (none for a dash)."""
     table = text.split("| Chapter |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
-    cells = [[re.search(r"\]\(([^)]+)\)", cell) for cell in row.strip("|").split("|")] for row in table]
-    return [[link and link[1] for link in row] for row in cells]
+    return [[re.findall(r"\]\(([^)]+)\)", cell) for cell in row.strip("|").split("|")] for row in table]
 
 
 def readme_faults(text, root):
     """What the README's table says that is not so, and what it leaves out."""
     faults = []
     rows = readme_table(text)
-    for chapter, lab, module, test in rows:
-        if None in (chapter, module, test):
-            faults.append(f"the row of {chapter} has an empty cell")
-            continue
-        faults += [f"{path} does not exist" for path in (chapter, lab, module, test) if path and not (root / path).exists()]
-        if Path(test).stem != f"test_{Path(module).stem}":
-            faults.append(f"{test} does not test {module}")
-    listed = {path for row in rows for path in row}
+    for row in rows:
+        faults += [f"{path} does not exist" for cell in row for path in cell if not (root / path).exists()]
+        chapters, _, modules, tests = row
+        if not (chapters and modules and tests):
+            faults.append(f"the row of {' and '.join(chapters) or 'no chapter'} has an empty cell")
+        elif [Path(test).stem for test in tests] != [f"test_{Path(module).stem}" for module in modules]:
+            faults.append(f"{' and '.join(tests)} does not test {' and '.join(modules)}")
+    listed = {path for row in rows for cell in row for path in cell}
     wanted = [*sorted(root.glob("chapters/[0-9]*/index.md")), *sorted(root.glob("labs/lab*.md"))]
     return faults + [f"{path.relative_to(root)} is not in the table" for path in wanted if path.relative_to(root).as_posix() not in listed]
 

@@ -168,6 +168,8 @@ def _release(course, lab, o):
 def _kit(course, lab, o):
     from labs.grading.text.kit import kit
 
+    for line in _check_release(course, lab):
+        print(line)
     print(kit(course, lab, o.to))
 
 
@@ -341,8 +343,10 @@ def _export(course, lab, o):
     if not o.table:
         print(export(course, lab, o.to))
         return 0
-    path, missing, waiting, ungraded = export_to(course, lab, *o.table, o.to, o.column)
+    path, missing, waiting, ungraded, scaled = export_to(course, lab, *o.table, o.to, o.column)
     print(path)
+    if not scaled:
+        print("The table does not say its maximum: points are written as they are.")
     _left_out("Not final, needs manual grading", waiting)
     status = _left_out("Not in the table", missing)
     return _left_out("Handed in, not graded yet", ungraded) or status

@@ -1,5 +1,6 @@
 """Whose each download is, on every platform, and platforms' tables: nobody vanishes, nothing else changes."""
 
+import dataclasses
 import os
 import shutil
 import stat
@@ -357,7 +358,26 @@ BRIGHTSPACE = (
 
 def filled(tmp_path, platform, text, encoding="utf-8", marks=MARKS, **options):
     (tmp_path / "table.csv").write_bytes(text.encode(encoding))
-    return fill(PLATFORMS[platform], tmp_path / "table.csv", marks, LAB, **options)
+    return fill(PLATFORMS[platform], tmp_path / "table.csv", marks, LAB, **options)[:2]
+
+
+@pytest.mark.parametrize(
+    ("table", "mark", "scaled"),
+    [
+        ("id,grade\nmax,100\n4711,\n", "88", True),
+        ("id,grade\nPoints possible:,100\n4711,\n", "88", True),
+        ("id,grade\n,100\n4711,\n", "88", True),
+        ("id,grade /100\n4711,\n", "88", True),
+        ("id,grade (2026/27)\n4711,\n", "44", False),
+        ("id,grade\n4711,\n", "44", False),
+        ("id,grade\n4712,7\n4711,\n", "44", False),
+    ],
+)
+def test_a_maximum_is_read_wherever_a_table_says_it(tmp_path, table, mark, scaled):
+    (tmp_path / "table.csv").write_text(table, encoding="utf-8")
+    plain = dataclasses.replace(PLATFORMS["canvas"], title="Plain", number="id", logins=(), grade=table.split("\n")[0].split(",")[1])
+    data, _, said = fill(plain, tmp_path / "table.csv", {"student-4711": (44.0, 50.0)}, LAB)
+    assert (data.decode().strip().rpartition(",")[2], said) == (mark, scaled)
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,8 @@ def export_to(course, lab, platform, table, to=None, column=None):
         Students whose marks are not final, because they need manual grading.
     ungraded : list of str
         Students who handed in and have no marks yet.
+    scaled : bool
+        As of :func:`labs.grading.inbox.tables.fill`.
     """
     known = platforms.find(platform)
     to = pathlib.Path(to) if to else course.root / "exports" / f"{lab}-{platform}.csv"
@@ -88,9 +90,9 @@ def export_to(course, lab, platform, table, to=None, column=None):
         marks = {r.student.id: (max(0.0, r.score - (r.late_submission_penalty or 0.0)), r.max_score) for r in submissions}
         waiting = sorted(r.student.id for r in submissions if r.needs_manual_grade)
     ungraded = [student for student in course.students(lab) if student not in marks]
-    data, missing = fill(known, table, marks, lab, column)
+    data, missing, scaled = fill(known, table, marks, lab, column)
     write_whole(to, data)
-    return to, missing, waiting, ungraded
+    return to, missing, waiting, ungraded, scaled
 
 
 def write_table(path, rows):

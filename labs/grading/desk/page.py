@@ -5,6 +5,7 @@ import re
 
 from nbconvert.exporters import Exporter, HTMLExporter
 from nbconvert.preprocessors import Preprocessor
+from nbgrader.api import Gradebook, MissingEntry
 
 from labs.grading.desk import apart, parts
 from labs.grading.inbox import safe
@@ -47,7 +48,7 @@ class Page(HTMLExporter):
         lab = (resources or {}).get("nbgrader", {}).get("assignment")
         full = source.notebook(lab) if lab in source.names() else None
         secret = hidden_lines(nb, full)
-        parts.describe(nb, full)
+        parts.describe(nb, full, unread((resources or {}).get("nbgrader", {})))
         nb, resources = Exporter.from_notebook_node(self, nb, resources, **kw)  # the preprocessors
         plain = {name: value for name, value in resources.items() if not callable(value)}
         try:
@@ -61,6 +62,18 @@ class Page(HTMLExporter):
     def drawn(self, nb, resources):
         """The page, without preprocessors and checks."""
         return super().from_notebook_node(nb, resources)[0]
+
+
+def unread(about):
+    """The names of a submission's cells that wait for a person; ``about`` is what nbgrader tells of it."""
+    if "db_url" not in about:
+        return set()
+    with Gradebook(about["db_url"]) as book:
+        try:
+            row = book.find_submission_notebook(about["notebook"], about["assignment"], about["student"])
+        except MissingEntry:
+            return set()
+        return {grade.name for grade in row.grades if grade.needs_manual_grade}
 
 
 def hidden_lines(nb, full=None):

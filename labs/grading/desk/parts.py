@@ -15,8 +15,8 @@ _FOLDERS = [str(pathlib.Path(__file__).parent / "templates"), str(_TEMPLATES)]
 TEMPLATE = Config({"Page": {"template_name": "parts", "template_file": "parts.html.j2", "extra_template_basedirs": _FOLDERS}})
 
 
-def describe(nb, full=None):
-    """Write into each cell's metadata the ``part`` that it belongs to and, for its figures, an ``alt`` text.
+def describe(nb, full=None, unread=()):
+    """Write into each cell's metadata the ``part`` that it belongs to, an ``alt`` text for its figures, and whether it is ``unread``.
 
     Both are from the lab's ``full`` notebook: what a student wrote names nothing.
     """
@@ -33,6 +33,7 @@ def describe(nb, full=None):
         name = source.meta(cell).get("grade_id")
         if name in parts:
             cell.metadata.part = parts[name]
+        cell.metadata.unread = name in unread
         if cell.cell_type == "code":
             said = figures.get(name)
             cell.metadata.alt = said[1] if said else f"A figure that cell {number} of your notebook draws; it has no description"

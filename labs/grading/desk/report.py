@@ -42,7 +42,7 @@ def report(course, lab, to=None):
 def facts(course, lab):
     """What the page says, as plain data: ``questions``, ``students``, ``failing``, ``scores``, ``handed_in``, ``when``."""
     handed_in, people = course.students(lab), roster(course)
-    questions, students, failing = {}, [], collections.Counter()
+    questions, students, failing = {}, [], collections.defaultdict(collections.Counter)  # alike reasons → how often each was given
     with course.book() as book:
         for row in book.assignment_submissions(lab):
             waits = []
@@ -54,7 +54,8 @@ def facts(course, lab):
                 if grade.auto_score is not None or not grade.needs_manual_grade:
                     question["scores"].append(grade.score)
             notes, lost = _read(course, lab, row.student.id)
-            failing.update(lost)
+            for part, title, why in lost:
+                failing[part, title, _general(why)][why] += 1
             late = row.late_submission_penalty or 0.0
             students.append({"id": row.student.id, "score": max(0.0, row.score - late), "late": late, "waits": waits, "notes": notes})
         most = book.find_assignment(lab).max_score
@@ -75,7 +76,10 @@ def facts(course, lab):
         "median": statistics.median(scores) if scores else 0.0,
         "bins": _bins(scores, most),
         "questions": [_summary(q) for q in sorted(questions.values(), key=lambda q: order.get(q["name"], len(order)))],
-        "failing": [{"part": part, "title": title, "why": why, "count": n} for (part, title, why), n in failing.most_common(MOST)],
+        "failing": [
+            {"part": part, "title": title, "why": whys.most_common(1)[0][0], "count": whys.total()}
+            for (part, title, _), whys in sorted(failing.items(), key=lambda one: -one[1].total())[:MOST]
+        ],
         "persons": sorted((s for s in students if s["waits"] or s["notes"]), key=lambda s: (not s["notes"], s["id"])),
     }
 
@@ -112,12 +116,12 @@ def _read(course, lab, student):
         if cell["cell_type"] == "code" and meta.get("grade") and not meta.get("solution"):
             said = "".join("".join(out.get("text", "")) for out in cell["outputs"] if out["output_type"] == "stream")
             part = meta["grade_id"].removesuffix("_test")
-            why = [(part, found["title"], _general(found["why"])) for found in _LOST.finditer(said)]
+            why = [(part, found["title"], found["why"][:200]) for found in _LOST.finditer(said)]
             absent = [w for w in why if w[2] in NOT_THERE]
             lost += [w for w in why if w not in absent] + [(part, "all", reason) for _, _, reason in absent[:1]]
     return notes_of(course, lab, student), lost
 
 
 def _general(why):
-    """A reason without the numbers of one student, so that alike ones are counted together."""
-    return re.sub(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?", "…", why)[:200]
+    """A reason without the numbers of one student: those with the same one are counted together."""
+    return re.sub(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?", "…", why)

@@ -14,7 +14,8 @@ class Platform:
         Its name, as messages say it.
     member : re.Pattern
         The whole name of a student's file in its zip. Its groups: ``file``, the name that the student gave; ``name`` and ``number`` of
-        the student (without ``number``, the name is all there is), or ``before``, the assignment and the login joined by ``_``; and where
+        the student (one is enough: Jane Doe is ``Jane Doe`` without a number, ``janedoe-4711`` with one, and ``student-4711`` by the
+        number alone), or ``before``, the assignment and the login joined by ``_``; and where
         the platform says so, ``late``, ``mark`` (a number that grows with each file), ``attempt`` (when it was handed in) and
         ``companion`` (a file that the platform writes itself).
     attempt : str
@@ -22,9 +23,10 @@ class Platform:
     number : str, optional
         The column of its table that holds the student's number or login, behind ``prefix``; none where it takes no table.
     grade : str, optional
-        The column to fill. By default it is the only one that contains the lab's name.
+        The whole title of the column to fill. By default it is the only one that contains the lab's name.
     maximum : str, optional
-        The column with the maximum. Else the title of the column says it, or a row below the head that is no student's.
+        The column with the maximum. Else the title of the column says it (``Lab 2 /100``, ``Lab 2 MaxPoints:100``), or one of the first
+        three rows that is no student's: one without a number, or with ``max`` or ``points possible`` in its place.
     by_content : bool
         The titles of the table are in the language of the teacher: where they are unknown, the columns are found by what is in them.
     logins : tuple of str

@@ -9,7 +9,8 @@ from labs.grading.inbox.whose import letters
 
 _BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _OTHER = {b"PK\x03\x04": "an Excel workbook", b"\xd0\xcf\x11\xe0": "an Excel workbook", b"%PDF": "a PDF"}
-_IN_TITLE = re.compile(r"(?:MaxPoints|Total Pts|Points Possible):\s*([\d.,]+)", re.IGNORECASE)
+_IN_TITLE = re.compile(r"(?:MaxPoints|Total Pts|Points Possible):\s*([\d.,]+)|(?<!\d)/\s*(\d[\d.,]*)\s*[)\]]?\s*$", re.IGNORECASE)
+_NO_STUDENT = re.compile(r"|\W*(?:max|maximum|out of|total|points? possible)\W*(?:points?|marks?|grade)?\W*", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -127,6 +128,8 @@ def fill(platform, table, marks, lab, column=None):
         The file, with other marks; its encoding, delimiter, quotes, line ends and all other cells are the same.
     missing : list of str
         Students with marks whom the table does not have.
+    scaled : bool
+        Whether the table says its maximum: without one, points are written as they are.
 
     Raises
     ------
@@ -142,15 +145,16 @@ def fill(platform, table, marks, lab, column=None):
     head, *rows = read.values()
     place = _places(platform, head, rows, read.path, lab, column)
     student_in = _finder(platform, head, rows, place.number, marks)
-    of_all = next((row[place.grade] for row in rows[:3] if not row[place.number].strip() and _number(row[place.grade]) is not None), "")
+    heads = (row for row in rows[:3] if _NO_STUDENT.fullmatch(row[place.number].strip()))
+    of_all = next((row[place.grade] for row in heads if _number(row[place.grade]) is not None), "")
     titled = _IN_TITLE.search(head[place.grade])
-    cells, found = {}, set()
+    cells, found, scaled = {}, set(), True
     for k, row in enumerate(rows, 1):
         student = student_in(row)
         if student:
             found.add(student)
             points, full = marks[student]
-            said = row[place.maximum] if place.maximum is not None else of_all or (titled[1] if titled else "")
+            said = row[place.maximum] if place.maximum is not None else of_all or (titled[1] or titled[2] if titled else "")
             most = _number(said)
             if most is None and re.search(r"[^\W\d_]", said):
                 what = f"expected points, got the scale {said!r} in column {head[place.maximum]}"
@@ -158,13 +162,14 @@ def fill(platform, table, marks, lab, column=None):
             if most == 0:
                 what = f"expected a maximum above 0 in column {head[place.grade]}, got {said}"
                 raise ValueError(f"{table}: {what}: set the points on {platform.title}, and export the table again")
+            scaled = scaled and most is not None
             mark = f"{points * (full if most is None else most) / full if full else points:g}"
             comma = re.fullmatch(r"\d+,\d{1,2}", said.strip())
             cells[k, place.grade] = mark.replace(".", ",") if comma else mark
     if marks and not found:
         by, who = ", ".join([platform.number, *platform.logins, *platform.names]), ", ".join(sorted(marks))[:200]
         raise ValueError(f"{table}: expected students of {lab} by {by}, got none of {who}")
-    return read.with_cells(cells), sorted(set(marks) - found)
+    return read.with_cells(cells), sorted(set(marks) - found), scaled
 
 
 @dataclasses.dataclass
@@ -211,7 +216,7 @@ def _by_content(rows):
 
 def _titled(head, title, table):
     if head.count(title) != 1:
-        raise ValueError(f"{table}: expected one column with {title} in its title, got {head.count(title)} (choose with --column)")
+        raise ValueError(f"{table}: expected one column named {title}, got {head.count(title)} (choose with --column)")
     return head.index(title)
 
 

@@ -173,7 +173,8 @@ def _hand_in(platform, match, common, download):
     if "before" in groups:
         student = student_of("_".join(groups["before"].split("_")[common:]))
     elif groups.get("number"):
-        student = f"{letters(groups['name'] or 'anon')}-{groups['number']}"
+        name = groups.get("name") or ("anon" if groups.get("anonymous") else "student")
+        student = f"{letters(name)}-{groups['number']}"
     else:
         student = student_of(groups["name"])
     file = (groups["file"] or download.name).rpartition("/")[2]
