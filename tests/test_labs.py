@@ -133,7 +133,7 @@ def test_feedback_names_the_mistake_and_shows_no_hidden_test(course):
     wrong = page(course, WRONG)
     assert "db_y: it is the mean over batch and time" in wrong and "6 of 7 points" in wrong
     assert "Score: 6.0 / 7.0" in wrong
-    assert re.search(r"</a>: not read yet, counts 0 of 6 points until then", page(course, MODEL)), "an explanation that nobody has read"
+    assert re.search(r"</a>: not read yet, counts 0 of 6 points until then", wrong), "an explanation that nobody has read"
     assert "not written yet" in page(course, UNTOUCHED)
     for student in (MODEL, UNTOUCHED, WRONG):
         assert not any(word in page(course, student) for word in ("_part.call", "_seq_mistakes", "HIDDEN TESTS"))
