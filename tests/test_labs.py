@@ -19,9 +19,9 @@ UNLOCKED = "--Locked.unlocked=True"
 MODEL, UNTOUCHED, WRONG, NOT_JSON, EMPTY = "ada", "ben", "cleo", "dan", "eve"
 
 
-def run(*words, cwd=ROOT, ok=True):
+def run(*words, cwd=ROOT, ok=True, **more):
     """Run ``python -m WORDS`` and return what it printed."""
-    env = {**os.environ, "PYTHONWARNINGS": "ignore", "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"}
+    env = {**os.environ, "PYTHONWARNINGS": "ignore", "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1", **more}
     done = subprocess.run([sys.executable, "-m", *map(str, words)], cwd=cwd, env=env, capture_output=True, encoding="utf-8", timeout=600)
     said = done.stdout + done.stderr
     assert not ok or done.returncode == 0, said
@@ -140,11 +140,12 @@ def test_feedback_names_the_mistake_and_shows_no_hidden_test(course):
 
 
 def test_a_student_can_validate_with_nothing_but_the_notebook(course, tmp_path):
+    """By the command that the lab shows, without an environment that was activated: nothing of it is on the PATH."""
     (tmp_path / f"{LAB}.ipynb").write_bytes((course / "release" / LAB / f"{LAB}.ipynb").read_bytes())
-    said = run("nbgrader", "validate", f"{LAB}.ipynb", cwd=tmp_path)
+    said = run("nbgrader", "validate", f"{LAB}.ipynb", cwd=tmp_path, PATH=os.defpath)
     assert "VALIDATION FAILED ON 8 CELL(S)" in said  # seven parts, and the explanation
     for function in ("rnn_step", "rnn_forward", "temporal_affine", "embedding_backward", "sample", "bidirectional"):
         assert f"AssertionError: {function}" in said
     assert "this function is not written yet" in said
     (tmp_path / f"{LAB}.ipynb").write_text(json.dumps(solved(course)), encoding="utf-8")
-    assert "Success! Your notebook passes all the tests." in run("nbgrader", "validate", f"{LAB}.ipynb", cwd=tmp_path)
+    assert "Success! Your notebook passes all the tests." in run("nbgrader", "validate", f"{LAB}.ipynb", cwd=tmp_path, PATH=os.defpath)

@@ -13,13 +13,9 @@ import textwrap
 import pytest
 
 from labs.grading.marks import trial
-from labs.grading.text import source
+from labs.grading.text import source, steps
 
 READY_MADE = "this part asks you to write that yourself"
-TIME = (
-    "In grading, a cell or a call of one of your functions may take 20 seconds of processor time, "
-    "and the whole notebook with its tests two minutes."
-)
 
 
 def pytest_generate_tests(metafunc):
@@ -116,4 +112,4 @@ def test_points_that_are_printed_are_the_points_that_are_given(lab):
 
 
 def test_the_notebook_says_how_long_a_call_may_take(lab):
-    assert TIME in source.notebook(lab.LAB).cells[0].source
+    assert steps.TIME in source.notebook(lab.LAB).cells[0].source

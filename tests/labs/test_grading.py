@@ -1,7 +1,6 @@
 """The pieces of the road, one by one: reading a broken file, collecting zips, what may not be called, what may stand in a page."""
 
 import errno
-import inspect
 import json
 import os
 import shutil
@@ -24,7 +23,7 @@ from labs.grading.inbox.collect import collect
 from labs.grading.inbox.rebuild import normalise, rebuild
 from labs.grading.inbox.submission import MAX_BYTES, MAX_CELLS, MAX_TEXT, PROBLEM, Unreadable, cells_in, read_file
 from labs.grading.inbox.zips import MAX_FILE
-from labs.grading.text import source, visible, workspace
+from labs.grading.text import source, workspace
 from labs.grading.text.hidden import run_hidden
 from labs.grading.text.release import leaks
 
@@ -62,7 +61,7 @@ def test_the_text_source_gives_the_same_notebook_twice_and_unique_names():
 def test_a_labs_visible_check_is_one_text_that_its_notebook_holds(lab):
     assert "def check(" not in (LABS / f"{lab}.md").read_text(encoding="utf-8"), "import labs.grading.text.visible"
     shown = "\n".join(source.without_hidden(cell.source) for cell in source.notebook(lab).cells)
-    assert shown.count(inspect.getsource(visible.check)) == 1 and "labs.grading" not in shown
+    assert shown.count(source.shown()) == 1 and "labs.grading" not in shown
 
 
 def test_the_numbers_of_a_student_are_theirs_alone_and_leave_nothing_behind():

@@ -45,7 +45,11 @@ def test_a_kit_holds_all_that_a_student_needs_and_nothing_that_is_secret(tmp_pat
     pins = texts[f"{lab}/requirements-student.txt"].split()
     course_pins = (LABS.parent / "requirements.txt").read_text(encoding="utf-8").split()
     assert len(pins) == len(kit.PACKAGES) and set(pins) <= set(course_pins)
-    assert f"jupyterlab {lab}.ipynb" in texts[f"{lab}/BEGIN.md"] and str(LABS.parent) not in everything
+    begin = texts[f"{lab}/BEGIN.md"]
+    assert f"jupyterlab {lab}.ipynb" in begin and str(LABS.parent) not in everything
+    for text in (begin, "".join(cells[0]["source"]), "".join(cells[-1]["source"])):
+        steps = "Ctrl+S", "Run All Cells", f".venv/bin/python -m nbgrader validate {lab}.ipynb", ".venv\\Scripts\\python", "hand in"
+        assert all(step in text.lower() for step in map(str.lower, steps))
 
 
 def test_lab_7_finds_its_language_in_the_kit_alone(tmp_path):

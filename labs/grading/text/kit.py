@@ -26,9 +26,15 @@ You need Python 3.11, 3.12 or 3.13. In this folder, in a terminal:
 
 On Windows, write .venv\\Scripts\\python in place of .venv/bin/python.
 
-Write your answers in place of `raise NotImplementedError()` and run the check below each one.
-Before you hand in, choose Kernel, Restart Kernel and Run All Cells.
-Then hand in the file {lab}.ipynb itself.
+1. Write your answers in place of `raise NotImplementedError()` and run the check below each one.
+   Save often: Ctrl+S, or Cmd+S on a Mac.
+2. Before you hand in, choose Kernel, Restart Kernel and Run All Cells, and save.
+3. Open a second terminal in this folder, or File, New, Terminal in JupyterLab, and validate:
+
+       .venv/bin/python -m nbgrader validate {lab}.ipynb
+
+   It repeats the checks of the notebook. If all pass, that is the beginning: your points come from hidden tests that you do not have.
+4. Hand in the file {lab}.ipynb itself, under this name, where your course collects the lab.
 """
 _LOADED = """
 import importlib, pathlib, sys

@@ -1,7 +1,8 @@
 """The text source of a lab, ``labs/labNN_topic.md``, as a notebook and as its cells.
 
-The text is MyST Markdown with nbgrader's own metadata, so Jupytext alone reads it. One line is replaced: where a lab imports the check
-that students see, its notebook has the text of that function, because students have no checkout.
+The text is MyST Markdown with nbgrader's own metadata, so Jupytext alone reads it. Three lines are replaced: where a lab imports the check
+that students see, its notebook has the text of those functions, because students have no checkout; and two comments become what is
+the same in every lab (`steps`).
 """
 
 import ast
@@ -10,7 +11,7 @@ import re
 
 from labs.grading.banned.reached import mark_of
 from labs.grading.files import LABS
-from labs.grading.text import visible
+from labs.grading.text import steps, visible
 
 VISIBLE = "from labs.grading.text.visible import check"
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
@@ -53,7 +54,9 @@ def notebook(lab):
     seen = set()
     for i, cell in enumerate(nb.cells):
         if VISIBLE in cell.source:
-            cell.source = cell.source.replace(VISIBLE, "\n" + inspect.getsource(visible.check).rstrip())
+            cell.source = cell.source.replace(VISIBLE, "\n" + shown())
+        for place, text in steps.PLACES.items():
+            cell.source = cell.source.replace(place, text.format(lab=lab))
         grade_id = meta(cell).get("grade_id")
         cell.id = re.sub(r"[^a-zA-Z0-9_-]", "-", grade_id or f"text-{i}")  # the same text gives the same file
         if grade_id in seen:
@@ -68,6 +71,11 @@ def notebook(lab):
         if "provided=" in hidden(cell):  # how the tests tell the lab's own functions from others of the same name
             cell.source = cell.source.replace(begin, begin + said, 1)
     return nb
+
+
+def shown():
+    """The functions of the check that students see."""
+    return inspect.getsource(visible).partition("import numpy as np\n")[2].strip()
 
 
 def meta(cell):
