@@ -6,6 +6,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rnnlib import data
@@ -36,6 +37,16 @@ def test_page_shows_its_claims_and_has_one_seed(name):
 def test_claims_have_one_name_each():
     names = [claim for _, claim in ANSWERED]
     assert sorted(set(names)) == sorted(names)
+
+
+@pytest.mark.parametrize(("name", "claim"), ANSWERED)
+def test_a_claim_says_how_fair_its_contest_was(name, claim):
+    assert claims.fault(TABLES[name]["claims"][claim]) is None
+    contest = TABLES[name]["claims"][claim]["contest"]
+    if isinstance(contest, dict):
+        assert TABLES[name]["seeds"] >= 5, "a contest has at least five seeds"
+        mean, low, high, _ = claims.difference(contest["difference"], claims.stored(name)["runs"])
+        assert low <= mean <= high
 
 
 @pytest.mark.parametrize(("name", "claim"), ANSWERED)
@@ -79,6 +90,33 @@ assert seed == 0
 ```
 """
 CLAIM = {"says": "small", "holds": "coin_value < 0.9", "shows": {"value": "coin-value"}}
+
+
+@pytest.mark.parametrize(
+    ("contest", "fault"),
+    [
+        (dict.fromkeys(claims.CONTEST, "x"), None),
+        ("Not searched: one step size for both.", None),
+        ("No contest: one model.", None),
+        (None, "got None"),
+        ("It is fair.", "got 'It is fair.'"),
+        ("No contest: ", "got 'No contest: '"),
+        ({"rivals": "x", "grid": "y"}, "expected rivals, grid, chosen_on, budget, difference, got rivals, grid"),
+    ],
+)
+def test_a_contest_is_stated_whole_or_refused(contest, fault):
+    answer = claims.fault({"contest": contest} if contest is not None else {})
+    assert answer is None if fault is None else fault in answer
+
+
+def test_a_difference_is_taken_run_by_run():
+    runs = [{"values": {"a": k + d, "b": k}} for k, d in zip(range(5), (1, 1, 1, 1, -1), strict=True)]  # a varies by 4, a - b by 2
+    mean, low, high, same = claims.difference(("a", "b"), runs)
+    assert mean == pytest.approx(0.6) and same == 4
+    assert low == pytest.approx(-0.2) and high == 1  # means of five draws: 1 - 2j/5 with j ~ Bin(5, 1/5); 2.5 % and 97.5 % of them
+    many = [{"values": {"a": d, "b": 0.0}} for d in np.random.default_rng(1).normal(3.0, 1.0, 100)]
+    mean, low, high, _ = claims.difference(("a", "b"), many)
+    assert mean - low == pytest.approx(1.96 / 10, rel=0.25) and high - mean == pytest.approx(1.96 / 10, rel=0.25)
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +234,31 @@ def test_beside_synthetic_data_a_claim_says_what_was_measured(coin, tmp_path, mo
         assert re.search(rf"make claims LESSON=coin\)\.[^|]*{re.escape(MEASURED)}.*the coin 0\.500 .* {re.escape(MEASURED)}", words)
 
 
-def site(coin, tmp_path, monkeypatch, holds, page, with_result=True):
+TABLE = """[claims.a.contest]
+rivals = "two coins"
+grid = "weights 1, 2 and 3 for each"
+chosen_on = "a validation part"
+budget = "one throw"
+difference = ["coin-value", "coin-value"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("contest", "words"),
+    [
+        (TABLE, "Rivals: two coins. Tried: weights 1, 2 and 3 for each; chosen on a validation part. Budget: one throw. Difference, run"),
+        ('contest = "Not searched: one weight for all."\n', "Not searched: one weight for all. Held by 3 of 3 seeds"),
+        ('contest = "No contest: one coin."\n', None),
+    ],
+    ids=["table", "not searched", "none"],
+)
+def test_the_page_says_how_fair_a_contest_was(coin, tmp_path, monkeypatch, contest, words):
+    toml = TOML.replace("[claims.a.shows]\n", f"{contest}[claims.a.shows]\n")
+    shown, said = site(coin, tmp_path, monkeypatch, "coin_value < 2", PAGE, toml=toml)
+    assert said == "" and (words in shown if words else "ontest" not in shown)
+
+
+def site(coin, tmp_path, monkeypatch, holds, page, with_result=True, toml=TOML):
     """The words of a page built by a strict Sphinx, and what Sphinx complained of."""
     from sphinx.application import Sphinx
     from sphinx.errors import SphinxError
@@ -208,7 +270,7 @@ def site(coin, tmp_path, monkeypatch, holds, page, with_result=True):
     (tmp_path / "conf.py").write_text(CONF, encoding="utf-8")
     (tmp_path / "claims_only.py").write_text("from tools.rnnbook.claims import setup\n", encoding="utf-8")
     (tmp_path / "claims/results").mkdir(parents=True)
-    (tmp_path / "claims/coin.toml").write_text(TOML.format(holds=holds), encoding="utf-8")
+    (tmp_path / "claims/coin.toml").write_text(toml.format(holds=holds), encoding="utf-8")
     if with_result:
         claims.result_file("coin", tmp_path).write_text(claims.result_file("coin", coin[0]).read_text(encoding="utf-8"), encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)

@@ -27,6 +27,7 @@ from pathlib import Path
 from statistics import fmean
 
 import joblib
+import numpy as np
 
 from rnnlib.data.fetch import prefetch
 from tools import lessons, refused_in_a_line, write_whole
@@ -119,6 +120,34 @@ def spread(name, runs):
     return fmean(values), min(values), max(values)
 
 
+def difference(pair, runs, level=0.95):
+    """Of two glued numbers, first minus second, run by run: (mean, low, high, runs with the mean's sign).
+
+    ``low`` and ``high`` are the percentile bootstrap's interval of the mean. With up to six runs all resamples are counted, with more
+    10,000 are drawn from a fixed seed. Source: Efron and Tibshirani (1993), chapter 13.
+    """
+    first, second = pair
+    d = np.array([run["values"][first] - run["values"][second] for run in runs])  # (n,)
+    n = len(d)
+    picks = np.indices((n,) * n).reshape(n, -1).T if n <= 6 else np.random.default_rng(0).integers(n, size=(10_000, n))
+    low, high = np.quantile(d[picks].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
+    return float(d.mean()), float(low), float(high), int((np.sign(d) == np.sign(d.mean())).sum())
+
+
+CONTEST = ("rivals", "grid", "chosen_on", "budget", "difference")  # what a fair comparison states
+
+
+def fault(claim):
+    """What a claim's ``contest`` lacks, in words, or None: a table of `CONTEST`, or a sentence that says why there is none."""
+    contest = claim.get("contest")
+    if isinstance(contest, dict):
+        odd = set(contest) ^ set(CONTEST)
+        return f"contest: expected {', '.join(CONTEST)}, got {', '.join(contest)}" if odd else None
+    if not isinstance(contest, str) or not re.match(r"(No contest|Not searched): \w.*\.$", contest):
+        return f'contest: expected a table, or "No contest: …." or "Not searched: ….", got {contest!r}'
+    return None
+
+
 # --- measuring ----------------------------------------------------------------------------------------------------------------
 
 
@@ -180,6 +209,9 @@ def measure(name, table, root, pool, say):
         say(f"  {'holds' if true(claim, runs) else 'FAILS'} ({sum(answers)} of {len(answers)}): {claim['says']}")
         for label, glued in claim["shows"].items():
             say("        {}: {:.4g} ({:.4g} to {:.4g})".format(label, *spread(glued, runs)))
+        if isinstance(claim.get("contest"), dict):
+            mean, low, high, same = difference(claim["contest"]["difference"], runs)
+            say(f"        difference: {mean:.4g} (95 % {low:.4g} to {high:.4g}), {same} of {len(runs)} runs")
     return [key for key, claim in table["claims"].items() if not true(claim, runs)]
 
 

@@ -40,6 +40,17 @@ def table(head, rows):
     return nodes.table("", group, classes=["claim-table"])
 
 
+def fair(contest, runs):
+    """One paragraph in a reader's words: rivals, what was searched and where it was chosen, the budget, the paired difference."""
+    mean, low, high, same = claims.difference(contest["difference"], runs)
+    return nodes.paragraph(
+        "",
+        f"Rivals: {contest['rivals']}. Tried: {contest['grid']}; chosen on {contest['chosen_on']}. Budget: {contest['budget']}. "
+        f"Difference, run by run: {number(mean)}, 95 % interval {number(low)} to {number(high)} (bootstrap over {len(runs)} runs), "
+        f"with this sign in {same} of them.",
+    )
+
+
 class ClaimDirective(SphinxDirective):
     """``:::{claim} NAME``: the sentence, its spread over the seeds, and how many of them held."""
 
@@ -74,7 +85,12 @@ class ClaimDirective(SphinxDirective):
         box = nodes.admonition("", nodes.title("", "Claim"), nodes.paragraph("", claim["says"]), classes=["claim"])
         rows = [(label, *map(number, claims.spread(glued, runs))) for label, glued in claim["shows"].items()]
         box += table((f"over {len(runs)} seeds", "mean", "least", "most"), rows)
+        contest = claim.get("contest", "")
+        if isinstance(contest, str) and contest.startswith("Not searched"):
+            end = f"{contest} {end}"
         box += nodes.paragraph("", end, classes=["claim-end"])
+        if isinstance(contest, dict):
+            box += nodes.admonition("", nodes.title("", "How fair is it?"), fair(contest, runs), classes=["dropdown", "claim-contest"])
         return [box]
 
 
