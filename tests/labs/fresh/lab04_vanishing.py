@@ -790,3 +790,168 @@ RIGHT = {
         """,
     },
 }
+
+WRONG |= {
+    "radius: the last one in numpy's order of complex numbers": ("spectral_radius", None, _but(RADIUS, "np.abs(values).max()", "abs(np.sort(values)[-1])")),
+    "radius: the root of the determinant": ("spectral_radius", None, _but(RADIUS, "np.abs(values).max()", "abs(np.linalg.det(W)) ** (1 / len(W))")),
+    "radius: the largest sum of a row": ("spectral_radius", None, _but(RADIUS, "np.abs(values).max()", "np.abs(W).sum(1).max()")),
+    "radius: eigenvalues of the absolute entries": ("spectral_radius", None, _but(RADIUS, "eigvals(W)", "eigvals(np.abs(W))")),
+    "radius: the power 256, Frobenius": ("spectral_radius", None, _but(RADIUS, "np.abs(values).max()", "np.linalg.norm(np.linalg.matrix_power(W, 256)) ** (1 / 256)")),
+    "radius: complex ones left out": ("spectral_radius", None, _but(RADIUS, "np.abs(values).max()", "max([abs(v) for v in values if abs(v.imag) < 1e-12], default=0.0)")),
+    "radius: mean of the moduli": ("spectral_radius", None, _but(RADIUS, ".max()", ".mean()")),
+    "norms: tanh once more": ("gradient_norms", None, _but(NORMS, "h_seq[:, t] ** 2", "np.tanh(h_seq[:, t]) ** 2")),
+    "norms: every step from dh_T": ("gradient_norms", None, _but(NORMS, "delta = (delta *", "delta = (dh_T *")),
+    "norms: no slope at the last step": ("gradient_norms", None, _but(NORMS, "delta = (delta * (1 - h_seq[:, t] ** 2))", "delta = (delta * (1 - h_seq[:, t] ** 2) if t < T - 1 else delta)")),
+    "norms: the first column is never reached": ("gradient_norms", None, _but(NORMS, "reversed(range(T))", "range(T - 1, 0, -1)")),
+    "norms: steps first": ("gradient_norms", None, _but(NORMS, "return norms", "return norms.T")),
+    "norms: delta is made a unit vector": ("gradient_norms", None, _but(NORMS, "        delta = (delta", "        delta = delta / np.linalg.norm(delta, axis=1, keepdims=True)\n        delta = (delta")),
+    "norms: mean slope of the batch": ("gradient_norms", None, _but(NORMS, "(1 - h_seq[:, t] ** 2)", "(1 - h_seq[:, t] ** 2).mean(0)")),
+    "norms: slope squared": ("gradient_norms", None, _but(NORMS, "(1 - h_seq[:, t] ** 2)", "(1 - h_seq[:, t] ** 2) ** 2")),
+    "norms: root of the slope": ("gradient_norms", None, _but(NORMS, "(1 - h_seq[:, t] ** 2)", "np.sqrt(1 - h_seq[:, t] ** 2)")),
+    "norms: inverse of W_hh": ("gradient_norms", None, _but(NORMS, "@ W_hh.T", "@ np.linalg.pinv(W_hh)")),
+    "norms: rolled by one": ("gradient_norms", None, _but(NORMS, "norms[:, t] =", "norms[:, t - 1] =")),
+    "norms: divided by the last": ("gradient_norms", None, _but(NORMS, "return norms", "return norms / norms[:, -1:]")),
+    "norms: delta at least 1e-6": ("gradient_norms", None, _but(NORMS, "return norms", "return np.maximum(norms, 1e-6)")),
+    "clip: matrices only in the norm": ("clip_by_global_norm", None, _but(CLIP, "for g in grads.values()))", "for g in grads.values() if g.ndim > 1))")),
+    "clip: the norm of an average array": ("clip_by_global_norm", None, _but(CLIP, "grads.values()))", "grads.values()) / len(grads))")),
+    "clip: the smaller of norm and bound": ("clip_by_global_norm", None, _but(CLIP, "{k: g * scale for k, g in grads.items()}, total", "{k: g * scale for k, g in grads.items()}, min(total, max_norm)")),
+    "clip: a list, not a dict": ("clip_by_global_norm", None, _but(CLIP, "return {k: g * scale for k, g in grads.items()}, total", "return [g * scale for g in grads.values()], total")),
+    "clip: not finite raises": ("clip_by_global_norm", None, _but(CLIP, "        return {k: g.copy() for k, g in grads.items()}, total", "        raise ValueError('not finite')")),
+    "clip: times max_norm": ("clip_by_global_norm", None, _but(CLIP, "max_norm / total if", "max_norm if")),
+    "clip: root of the factor": ("clip_by_global_norm", None, _but(CLIP, "max_norm / total if", "np.sqrt(max_norm / total) if")),
+    "clip: into the caller's dict": ("clip_by_global_norm", None, _but(CLIP, "    return {k: g * scale for k, g in grads.items()}, total", "    for k in grads:\n        grads[k] = grads[k] * scale\n    return grads, total")),
+    "clip: the last array under every name": ("clip_by_global_norm", None, _but(CLIP, "return {k: g * scale for k, g in grads.items()}, total", "for k, g in grads.items():\n        g = g * scale\n    return {k: g for k in grads}, total")),
+    "clip: norm rounded": ("clip_by_global_norm", None, _but(CLIP, "total = np.sqrt(sum(np.sum(g ** 2) for g in grads.values()))", "total = np.round(np.sqrt(sum(np.sum(g ** 2) for g in grads.values())), 3)")),
+    "clip: the first array stays": ("clip_by_global_norm", None, _but(CLIP, "{k: g * scale for k, g in grads.items()}", "{k: g * scale if i else g for i, (k, g) in enumerate(grads.items())}")),
+    "clip: the factor is cut at 1 from below": ("clip_by_global_norm", None, _but(CLIP, "scale = max_norm / total if total > max_norm else 1.0", "scale = max(1.0, max_norm / total)")),
+    "clip: sum not of squares": ("clip_by_global_norm", None, _but(CLIP, "np.sum(g ** 2)", "np.sum(g) ** 2")),
+    "orthogonal: U of the singular values": ("orthogonal", None, "def orthogonal(A, gain):\n    return gain * np.linalg.svd(A, full_matrices=False)[0 if len(A) >= A.shape[1] else 2]\n"),
+    "orthogonal: rows of length 1 in a tall matrix": ("orthogonal", None, "def orthogonal(A, gain):\n    return gain * A / np.linalg.norm(A, axis=1, keepdims=True)\n"),
+    "orthogonal: signs of Q's diagonal": ("orthogonal", None, _but(ORTHOGONAL, "return gain * Q * np.sign(np.diag(R))", "return gain * Q * np.sign(np.diag(Q))")),
+    "orthogonal: absolute values": ("orthogonal", None, _but(ORTHOGONAL, "return gain * Q * np.sign(np.diag(R))", "return gain * np.abs(Q)")),
+    "orthogonal: not of length 1": ("orthogonal", None, _but(GRAM, "v / np.linalg.norm(v)", "v")),
+    "orthogonal: from the last column": ("orthogonal", None, _but(ORTHOGONAL, "Q, R = np.linalg.qr(A)\n    return gain * Q * np.sign(np.diag(R))", "Q, R = np.linalg.qr(A[:, ::-1])\n    return gain * (Q * np.sign(np.diag(R)))[:, ::-1]")),
+    "orthogonal: Q of a wide matrix": ("orthogonal", None, "def orthogonal(A, gain):\n    Q, R = np.linalg.qr(A)\n    return gain * Q * np.sign(np.diag(R))\n"),
+    "orthogonal: root of the gain": ("orthogonal", None, _but(ORTHOGONAL, "return gain * Q", "return np.sqrt(gain) * Q")),
+    "orthogonal: R comes out": ("orthogonal", None, _but(ORTHOGONAL, "return gain * Q * np.sign(np.diag(R))", "return gain * R")),
+    "orthogonal: signs of the first row of R": ("orthogonal", None, _but(ORTHOGONAL, "return gain * Q * np.sign(np.diag(R))", "return gain * Q * np.sign(R[0])")),
+    "orthogonal: gain for the spectral norm of A": ("orthogonal", None, "def orthogonal(A, gain):\n    return gain * A / np.linalg.norm(A, 2)\n"),
+    "omega: no square": ("omega_penalty", None, _but(OMEGA, "omega += (n / d - 1) ** 2", "omega += abs(n / d - 1)")),
+    "omega: sum over the rows": ("omega_penalty", None, _but(OMEGA, "omega / B, dW_hh / B", "omega, dW_hh")),
+    "omega: ratio upside down": ("omega_penalty", None, _but(OMEGA, "omega += (n / d - 1) ** 2", "omega += (d / n - 1) ** 2 if n else 1.0")),
+    "omega: no 2": ("omega_penalty", None, _but(OMEGA, "2 / (n * d)", "1 / (n * d)")),
+    "omega: squared norms": ("omega_penalty", None, _but(OMEGA, "omega += (n / d - 1) ** 2", "omega += (n ** 2 / d ** 2 - 1) ** 2")),
+    "omega: beside the norm of u": ("omega_penalty", None, _but(OMEGA, "omega += (n / d - 1) ** 2", "omega += (n / (np.linalg.norm(u) or 1) - 1) ** 2")),
+    "omega: not divided by the norm of delta": ("omega_penalty", None, _but(OMEGA, "2 / (n * d)", "2 / n")),
+    "omega: first step left out": ("omega_penalty", None, _but(OMEGA, "range(T)", "range(1, T)")),
+    "omega: last step left out": ("omega_penalty", None, _but(OMEGA, "range(T)", "range(T - 1)")),
+    "omega: gradient first": ("omega_penalty", None, _but(OMEGA, "omega / B, dW_hh / B", "dW_hh / B, omega / B")),
+    "omega: over the steps that have an error": ("omega_penalty", None, _but(OMEGA, "omega / B, dW_hh / B", "omega / max(1, np.any(delta, axis=(1, 2)).sum()), dW_hh / max(1, np.any(delta, axis=(1, 2)).sum())")),
+    "omega: delta for u in the gradient": ("omega_penalty", None, _but(OMEGA, "np.outer(v, u)", "np.outer(v, delta[b, t])")),
+    "omega: only where it grows": ("omega_penalty", None, _but(OMEGA, "            u =", "            if np.linalg.norm((delta[b, t] * (1 - h_seq[b, t] ** 2)) @ W_hh.T) < d:\n                continue\n            u =")),
+    "omega: gradient of the ratio alone": ("omega_penalty", None, _but(OMEGA, "2 / (n * d) * (n / d - 1)", "1 / (n * d)")),
+    "esn: W_hy the other way round": ("esn_fit", None, _but(ESN, "return W_hy,", "return W_hy.T,")),
+    "esn: the ridge without a root": ("esn_fit", None, _but(ESN, "np.linalg.solve(h.T @ h + ridge * np.eye(h.shape[1]), h.T @ y)", "np.linalg.lstsq(np.vstack([h, ridge * np.eye(h.shape[1])]), np.vstack([y, np.zeros((h.shape[1], y.shape[1]))]), rcond=None)[0]")),
+    "esn: a bias with an axis too many": ("esn_fit", None, _but(ESN, "return W_hy, y_mean - h_mean @ W_hy", "return W_hy, (y_mean - h_mean @ W_hy)[None]")),
+    "esn: pseudo-inverse without a ridge": ("esn_fit", None, _but(ESN, "np.linalg.solve(h.T @ h + ridge * np.eye(h.shape[1]), h.T @ y)", "np.linalg.pinv(h) @ y")),
+    "esn: washout rows set to zero": ("esn_fit", None, _but(ESN, "h, y = h_seq[washout:], y[washout:]\n", "h, y = np.array(h_seq, float), np.array(y, float)\n    h[:washout], y[:washout] = 0, 0\n")),
+    "esn: covariance beside the ridge": ("esn_fit", None, _but(ESN, "h.T @ h + ridge * np.eye(h.shape[1]), h.T @ y", "h.T @ h / (len(h) - 1) + ridge * np.eye(h.shape[1]), h.T @ y / (len(h) - 1)")),
+    "esn: washout of the states only": ("esn_fit", None, _but(ESN, "h_seq[washout:], y[washout:]", "h_seq[washout:], y[:len(y) - washout]")),
+    "esn: one output for all": ("esn_fit", None, _but(ESN, "h.T @ y)", "h.T @ y[:, :1] * np.ones(y.shape[1]))")),
+    "esn: the ridge over the mean square": ("esn_fit", None, _but(ESN, "ridge * np.eye", "ridge * np.trace(h.T @ h) / h.shape[1] * np.eye")),
+    "esn: bias from the first row": ("esn_fit", None, _but(ESN, "return W_hy, y_mean - h_mean @ W_hy", "return W_hy, (y + y_mean)[0] - (h + h_mean)[0] @ W_hy")),
+    "esn: a bias of 1 in the states": ("esn_fit", None, _but(ESN, "    W_hy = np.linalg.solve(h.T @ h + ridge * np.eye(h.shape[1]), h.T @ y)\n    return W_hy, y_mean - h_mean @ W_hy", "    h, y = np.column_stack([h + h_mean, np.ones(len(h))]), y + y_mean\n    W = np.linalg.solve(h.T @ h + ridge * np.eye(h.shape[1]), h.T @ y)\n    return W[:-1], W[-1]")),
+}
+
+RIGHT |= {
+    "scipy": {
+        "spectral_radius": """
+        import scipy.linalg
+        def spectral_radius(W) -> float:
+            T, _ = scipy.linalg.schur(W, output="complex")
+            return float(max(abs(T.diagonal())))
+        """,
+        "orthogonal": """
+        from scipy import linalg
+        def orthogonal(A, gain):
+            if A.shape[0] < A.shape[1]:
+                return orthogonal(A.T, gain).T
+            Q, R = linalg.qr(A, mode="economic")
+            return gain * Q @ np.diag(np.sign(np.diag(R)))
+        """,
+        "esn_fit": """
+        import scipy.linalg as sla
+        def esn_fit(h_seq, y, washout, ridge):
+            H = np.c_[h_seq, np.ones(len(h_seq))][washout:].astype(float)
+            penalty = np.diag([np.sqrt(ridge)] * h_seq.shape[1] + [0.0])
+            W = sla.lstsq(np.r_[H, penalty], np.r_[y[washout:], np.zeros((H.shape[1], y.shape[1]))])[0]
+            return W[:-1], W[-1]
+        """,
+    },
+    "accumulate and reduce": {
+        "gradient_norms": """
+        from itertools import accumulate
+        def gradient_norms(dh_T, h_seq, W_hh):
+            back = lambda delta, h: np.einsum("bj,ij->bi", delta - delta * h * h, W_hh)
+            chain = accumulate(np.swapaxes(h_seq, 0, 1)[:0:-1], back, initial=dh_T)
+            return np.array([np.sqrt(np.einsum("bi,bi->b", d * 1.0, d)) for d in chain]).T[:, ::-1]
+        """,
+        "clip_by_global_norm": """
+        from functools import reduce
+        def clip_by_global_norm(grads: dict, max_norm: float) -> tuple:
+            norm = reduce(np.hypot, (np.linalg.norm(np.asarray(g, float).ravel()) for g in grads.values()), 0.0)
+            if np.isfinite(norm) and (factor := max_norm / max(norm, max_norm)) < 1:
+                return dict(zip(grads, (factor * np.asarray(g) for g in grads.values()))), norm
+            return {k: +g for k, g in grads.items()}, norm
+        """,
+    },
+    "a class of its own": {
+        "omega_penalty": """
+        class Step:
+            def __init__(self, delta, h, W_hh):
+                self.d = np.sqrt(delta @ delta)
+                self.u = delta * (1 - h * h)
+                self.v = W_hh @ self.u
+                self.n = np.sqrt(self.v @ self.v)
+
+            def cost(self):
+                return (self.n / self.d - 1) ** 2 if self.d else 0.0
+
+            def slope(self):
+                if self.d == 0 or self.n == 0:
+                    return np.zeros((len(self.u), len(self.u)))
+                return 2 * (1 / self.d - 1 / self.n) / self.d * self.v[:, None] * self.u
+
+        def omega_penalty(delta, h_seq, W_hh):
+            steps = [Step(d, h, W_hh) for ds, hs in zip(delta, h_seq) for d, h in zip(ds, hs)]
+            return sum(s.cost() for s in steps) / len(delta), sum(s.slope() for s in steps) / len(delta)
+        """,
+        "spectral_radius": """
+        def spectral_radius(W):
+            return np.sqrt(max((z * z.conjugate()).real for z in np.linalg.eig(W)[0]))
+        """,
+    },
+    "singular values and reflections": {
+        "esn_fit": """
+        def esn_fit(h_seq, y, washout, ridge):
+            h, t = np.split(h_seq, [washout])[1], np.split(y, [washout])[1]
+            U, s, Vt = np.linalg.svd(h - h.mean(axis=0), full_matrices=False)
+            W_hy = Vt.T @ ((s / (s * s + ridge))[:, None] * (U.T @ (t - t.mean(axis=0))))
+            return W_hy, (t - h @ W_hy).mean(axis=0)
+        """,
+        "orthogonal": """
+        def orthogonal(A, gain):
+            n, m = A.shape
+            if n < m:
+                return np.transpose(orthogonal(np.transpose(A), gain))
+            R, Q = np.array(A, dtype=float), np.identity(n)
+            for j in range(m):
+                v = R[j:, j].copy()
+                v[0] += np.copysign(np.linalg.norm(v), v[0])
+                if (vv := v @ v) > 0:
+                    R[j:] -= 2 / vv * np.outer(v, v @ R[j:])
+                    Q[:, j:] -= 2 / vv * np.outer(Q[:, j:] @ v, v)
+            return gain * np.where(np.diag(R) < 0, -1, 1) * Q[:, :m]
+        """,
+    },
+}
