@@ -357,6 +357,7 @@ SCRATCH = {
         reservoir.memory_capacity,
         dict(reservoir=reservoir.Reservoir(1, N, fan_in=4, dtype=a.dtype), delays=2, rng=a.rng(), T=20, washout=5, ridge=1e-3),
     ),
+    "discounts": lambda a: (ngram.discounts, dict(counts=a.ids(9, 30) + 1)),
     "stationary": lambda a: (ngram.stationary, dict(P=a.probabilities(V, V))),
     "entropy_rate": lambda a: (ngram.entropy_rate, dict(P=a.probabilities(V, V))),
     **dict(optimiser_rows()),
@@ -694,6 +695,7 @@ FREE = {  # what may be done to an argument, and why: (rows, arguments, ways to 
         "size 1",
     ),
     "the length of a past is free": ("TransformerLM.*", "state", "size 1"),
+    "the number of counts is free": ("discounts", "counts", "size 0|above"),
     "the length of a text is free": ("NGram.*|.*LM.(bits|sample)|Vocabulary.decode|char_batches", "ids|context|prompt", "size 0"),
     "the batch is free": (
         "length_mask|distribution|Captioner.encode|Seq2Seq.(encode|greedy|beam)",
@@ -879,6 +881,7 @@ def test_the_layout_of_an_argument_changes_nothing(row, change):
 DOUBLE = {  # rows whose answer does not take the precision of the arguments, and why
     "distribution|score|(Seq2Seq.)?beam|viterbi|product_norms|memory_capacity|stationary|NGram.*": "probabilities and logarithms: float64",
     "stroke_nats": "nats: float64",
+    "discounts": "parts of counts: float64",
     "check_gradients|complex_step": "float32 differences are mostly rounding noise",
     "mackey_glass|markov_chain": "float64, for who goes on computing with it",
     "adding|latch|echo|parity|moving_shapes|captions|questions|strokes|sinusoids": "inputs of a network: float32",

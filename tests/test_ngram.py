@@ -1,15 +1,16 @@
 """Character n-grams and the entropy of a Markov chain."""
 
 import re
+from collections import Counter
 
 import numpy as np
 import pytest
 
-from rnnlib.scratch.ngram import NGram, entropy_rate, stationary
+from rnnlib.scratch.ngram import NGram, discounts, entropy_rate, stationary
 
 TOL = 1e-12
 V, T, ORDER = 7, 400, 3
-SMOOTHINGS = ("witten-bell", "add-k", "none")
+SMOOTHINGS = ("witten-bell", "kneser-ney", "add-k", "none")
 
 
 def chain(rng, V=V, concentration=0.5):
@@ -42,6 +43,29 @@ def slow_witten_bell(text, context, V):
     return [(after.count(w) + kinds * lower[w]) / (len(after) + kinds) for w in range(V)]
 
 
+def slow_kneser_ney(text, context, V, longest=True):
+    """Modified Kneser–Ney as Chen and Goodman write it: dictionaries, one context at a time; None comes before the text."""
+    if context is None:
+        return [1 / V] * V
+    k = len(context)
+    grams = [tuple(text[t : t + k + 1]) for t in range(len(text) - k)]
+    before = {([None, *text][t], gram) for t, gram in enumerate(grams)}  # each different symbol before each n-gram
+    c = Counter(grams) if longest else Counter(gram for _, gram in before)
+    n = [sum(count == j for count in c.values()) for j in range(5)]
+    D = [0.0, 0.5, 1.0, 1.5]
+    if all(n[1:]):
+        Y = n[1] / (n[1] + 2 * n[2])
+        exact = [0.0, 1 - 2 * Y * n[2] / n[1], 2 - 3 * Y * n[3] / n[2], 3 - 4 * Y * n[4] / n[3]]
+        D = exact if min(exact[1:]) > 0 else D
+    after = {w: c[(*context, w)] for w in range(V) if (*context, w) in c}
+    lower = slow_kneser_ney(text, context[1:] if k else None, V, longest=False)
+    if not after:
+        return lower
+    spare = sum(D[min(count, 3)] for count in after.values())
+    kept = {w: count - D[min(count, 3)] for w, count in after.items()}
+    return [(kept.get(w, 0) + spare * lower[w]) / sum(after.values()) for w in range(V)]
+
+
 # Rung 1: shapes and error text
 
 
@@ -59,7 +83,9 @@ def test_shapes_and_dtypes(ids):
     [
         (lambda i: NGram(-1, V), ValueError, "order: expected a number >= 0, got -1"),
         (lambda i: NGram(1.5, V), TypeError, "order: expected an integer, got float"),
-        (lambda i: NGram(2, V, "kneser"), ValueError, "smoothing: expected one of 'witten-bell', 'add-k', 'none', got 'kneser'"),
+        (lambda i: NGram(2, V, "kneser"), ValueError, "smoothing: expected one of 'witten-bell', 'kneser-ney', 'add-k', 'none', got"),
+        (lambda i: discounts(i * 1.0), TypeError, "counts: expected an integer dtype, got float64"),
+        (lambda i: discounts(np.array([1, 0])), ValueError, "counts: expected every count to be at least 1, got 0"),
         (lambda i: NGram(2, V, "add-k", 0), ValueError, "k: expected a number > 0, got 0"),
         (lambda i: NGram(9, 1000), ValueError, "order: expected V**(order + 1) below 2**63"),
         (lambda i: NGram(2, V).fit(i * 1.0), TypeError, "ids: expected an integer dtype, got float64"),
@@ -93,6 +119,30 @@ def test_by_hand():
     assert NGram(1, 3, "none").fit(text).bits(np.array([0, 0])) == np.inf
 
 
+def test_kneser_ney_by_hand():
+    text = np.array([0, 1, 0, 2, 0, 1])  # pairs: 01 twice, 10, 02 and 20 once; too few for the formula, so D = 1/2, 1, 3/2
+    # Before 0 came the start, 1 and 2; before 1 only 0; before 2 only 0: continuation counts 3, 1, 1.
+    unigram = (np.array([3 - 1.5, 1 - 0.5, 1 - 0.5]) + 2.5 / 3) / 5
+    p = NGram(1, 3, "kneser-ney").fit(text).prob([0])
+    np.testing.assert_allclose(p, (np.array([0, 2 - 1, 1 - 0.5]) + 1.5 * unigram) / 3, atol=TOL)
+    np.testing.assert_allclose(NGram(1, 3, "kneser-ney").fit(text).prob(), unigram, atol=TOL)
+
+
+def test_discounts_by_hand():
+    few = np.repeat([1, 2, 3, 4, 9], [8, 4, 2, 2, 1])  # n_1..n_4 = 8, 4, 2, 2, so Y = 1/2
+    np.testing.assert_allclose(discounts(few), [0, 1 - 0.5, 2 - 0.75, 3 - 2], atol=TOL)
+    np.testing.assert_allclose(discounts(few[few != 3]), [0, 0.5, 1, 1.5], atol=TOL)  # no count of three
+    np.testing.assert_allclose(discounts(np.repeat([1, 2, 3, 4], [8, 1, 9, 9])), [0, 0.5, 1, 1.5], atol=TOL)  # D[2] would be negative
+
+
+def test_kneser_ney_knows_a_symbol_that_follows_one_window_only():
+    # "1" is frequent but only ever after 0; "2" is rarer but comes after everything: a new window should expect 2.
+    text = np.array([0, 1, 0, 1, 0, 1, 0, 1, 0, 2, 3, 2, 4, 2, 5, 2, 0, 1])
+    p = NGram(1, 7, "kneser-ney").fit(text).prob([6])
+    q = NGram(1, 7).fit(text).prob([6])
+    assert p[2] > p[1] and q[2] < q[1]
+
+
 def test_entropy_rate_by_hand():
     assert entropy_rate(np.full((8, 8), 1 / 8)) == pytest.approx(3, abs=TOL)
     assert entropy_rate(np.array([[0.0, 1.0], [1.0, 0.0]])) == pytest.approx(0, abs=TOL)
@@ -121,6 +171,15 @@ def test_matches_the_recursion_of_the_paper(ids):
         np.testing.assert_allclose(model.prob(context), slow_witten_bell(text, list(context), V), atol=TOL)
 
 
+@pytest.mark.parametrize("T", [60, 400])  # with 60 symbols the discounts fall back, with 400 they are computed
+def test_kneser_ney_matches_the_recursion_of_the_paper(ids, T):
+    text, rng = [int(i) for i in ids[:T]], np.random.default_rng(3)
+    model = NGram(ORDER, V, "kneser-ney").fit(ids[:T])
+    for context in [*rng.integers(0, V, (30, ORDER)), ids[:ORDER], ids[50 : 50 + ORDER]]:
+        expected = slow_kneser_ney(text, [int(i) for i in context], V)
+        np.testing.assert_allclose(model.prob(context), expected, atol=TOL)
+
+
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
 def test_whole_text_equals_symbol_by_symbol(ids, smoothing):
     model = NGram(ORDER, V, smoothing, 0.3).fit(ids[:200])
@@ -143,7 +202,7 @@ def test_only_the_last_symbols_of_the_context_count(ids):
 
 def test_unseen_symbol_is_possible_only_with_smoothing():
     text = np.array([0, 1] * 20)
-    for smoothing, possible in (("witten-bell", True), ("add-k", True), ("none", False)):
+    for smoothing, possible in (("witten-bell", True), ("kneser-ney", True), ("add-k", True), ("none", False)):
         model = NGram(1, 3, smoothing).fit(text)
         assert (model.prob([0])[2] > 0) == possible
         np.testing.assert_allclose(model.prob([2]).sum(), 1, atol=TOL)
@@ -151,7 +210,8 @@ def test_unseen_symbol_is_possible_only_with_smoothing():
 
 def test_uniform_text_costs_log2_v():
     text = np.random.default_rng(4).integers(0, 8, 30000)
-    assert NGram(0, 8).fit(text[:20000]).bits(text[20000:]) == pytest.approx(3, abs=0.01)
+    for smoothing in SMOOTHINGS:
+        assert NGram(0, 8, smoothing).fit(text[:20000]).bits(text[20000:]) == pytest.approx(3, abs=0.01)
 
 
 def test_bits_of_the_true_order_reach_the_entropy_rate():
@@ -160,7 +220,8 @@ def test_bits_of_the_true_order_reach_the_entropy_rate():
     ids = NGram(1, V, "none").fit(walk(P, 20000, rng)).sample(4000, rng)
     ids = np.concatenate([walk(P, 20000, rng), ids])
     h = entropy_rate(P)
-    assert NGram(1, V).fit(ids[:20000]).bits(ids[20000:]) == pytest.approx(h, rel=0.04)
+    for smoothing in ("witten-bell", "kneser-ney"):
+        assert NGram(1, V, smoothing).fit(ids[:20000]).bits(ids[20000:]) == pytest.approx(h, rel=0.04)
     assert NGram(0, V).fit(ids[:20000]).bits(ids[20000:]) > 1.1 * h
 
 
