@@ -9,21 +9,26 @@ import re
 import shutil
 import threading
 from pathlib import Path
+from urllib.parse import urlsplit
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 import site_text
+import yaml
 
 from rnnlib.scratch.linear import one_hot
 from rnnlib.scratch.rnn import rnn_forward
 from tools import lessons
 from tools.notebooks import notebook_of
-from tools.rnnbook import icons, mathjax, polish, scripts
+from tools.rnnbook import found, icons, mathjax, polish, scripts
 from tools.serve import server
 
 ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build" / "html"
 LESSONS = [path.relative_to(ROOT).with_suffix(".html").as_posix() for path in lessons.lessons(ROOT)]
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+BASE = CONFIG["html"]["baseurl"]
 PAGES = [path.relative_to(ROOT).with_suffix(".html").as_posix() for path in lessons.in_toc(ROOT)]
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"))), None)
 FLAGS = [
@@ -293,9 +298,41 @@ def test_a_page_does_not_carry_the_weights_of_its_network():
 @needs_site
 def test_the_index_leads_to_lessons():
     """A word of the glossary has the glossary's own entry and those of the pages that link it."""
-    entry = re.search(r"<li>(?:(?!</li>).)*>hidden state<.*?</li>", built("genindex.html"), re.DOTALL)[0]
-    pages = {link.partition("#")[0] for link in re.findall(r'href="(chapters/[^"]*)"', entry)}
-    assert "chapters/glossary.html" in pages and len(pages) > 2
+    entry = re.search(r"<dt>hidden state</dt><dd>(.*?)</dd>", built("chapters/genindex.html"))[1]
+    pages = {link.partition("#")[0] for link in re.findall(r'href="([^"]*)"', entry)}
+    assert "glossary.html" in pages and len(pages) > 2
+
+
+@needs_site
+def test_each_page_has_an_address_and_a_description_of_its_own():
+    """Search engines and cards show them: an absolute address, the lesson's question."""
+    described = {}
+    for name in PAGES:
+        tags = site_text.tags(built(name))
+        links = {attributes.get("rel"): attributes["href"] for tag, attributes in tags if tag == "link"}
+        metas = [attributes for tag, attributes in tags if tag == "meta"]
+        meta = {attributes.get("name") or attributes.get("property"): attributes.get("content") for attributes in metas}
+        assert links["canonical"] == meta["og:url"] == BASE + name
+        assert meta["description"] == meta["og:description"] and 20 < len(meta["description"]) <= found.MAX_DESCRIPTION, name
+        described.setdefault(meta["description"], []).append(name)
+        if question := re.search(r"^\*\*Question\.\*\* (\w+)", (ROOT / name).with_suffix(".md").read_text(encoding="utf-8"), re.MULTILINE):
+            assert meta["description"].startswith(question[1])
+    assert [names for names in described.values() if len(names) > 1] == []
+
+
+@needs_site
+def test_map_feed_and_old_addresses_lead_to_pages():
+    mapped = [node.text for node in ElementTree.parse(HTML / "sitemap.xml").iter() if node.tag.endswith("}loc")]
+    assert sorted(mapped) == sorted(BASE + name for name in PAGES)
+    assert mapped[0] == BASE + PAGES[0]
+    assert f"Sitemap: {BASE}sitemap.xml" in built("robots.txt")
+    assert ElementTree.parse(HTML / found.FEED).getroot().findall("{*}entry")
+    for old, new in CONFIG["sphinx"]["config"]["moved_pages"].items():
+        assert f'content="0; url={BASE}{new}"' in built(old) and (HTML / new).is_file()
+    path = urlsplit(BASE).path
+    for tag, attributes in site_text.tags(built("404.html")):
+        address = attributes.get("href") or attributes.get("action")
+        assert tag == "html" or not address or (address.startswith(path) and (HTML / address.removeprefix(path)).is_file())
 
 
 @needs_site

@@ -8,9 +8,10 @@
 ``claims``    directives that show what was measured over several seeds
 ``writer``    a trained network that writes in the page
 ``index``     the index, from the words of the glossary
+``found``     addresses, descriptions, a map, a feed, a page for lost visitors
 """
 
-from tools.rnnbook import claims, icons, index, launch, markup, mathjax, scripts, writer
+from tools.rnnbook import claims, found, icons, index, launch, markup, mathjax, scripts, writer
 
 PAGE_STEPS = (
     scripts.drop_unused,
@@ -41,6 +42,7 @@ def _polish_each_page(app):
 
 def _finish(app, error):
     if error is None and app.builder.format == "html":
+        found.publish(app)
         mathjax.copy_to(app.outdir)
         writer.publish(app.outdir)
         icons.subset_fonts(app.outdir)
@@ -51,6 +53,7 @@ def setup(app):
     claims.setup(app)
     writer.setup(app)
     index.setup(app)
+    found.setup(app)
     app.connect("builder-inited", _polish_each_page)
     app.connect("build-finished", _finish, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

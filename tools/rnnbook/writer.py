@@ -33,6 +33,8 @@ class WriterDirective(SphinxDirective):
         begin = f'<rnn-writer name="{self.arguments[0]}" prompt="{markup.escape(prompt)}">'
         instead = nodes.container()
         self.state.nested_parse(self.content, self.content_offset, instead)
+        for block in instead.children:
+            block["classes"].append("rnn-instead")
         return [nodes.raw("", begin, format="html"), *instead.children, nodes.raw("", "</rnn-writer>", format="html")]
 
 
