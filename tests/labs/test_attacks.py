@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import platform
+import signal
 import sys
 import time
 
@@ -97,7 +98,7 @@ def test_honest_code_gets_its_points(zygote):
     assert result["marks"]["double_test"] == 0.0 and "double is not defined" in shown(result)
 
 
-CLONE = 56 if platform.machine() == "x86_64" else 220
+CLONE, SEMGET, VMSPLICE = (56, 64, 278) if platform.machine() == "x86_64" else (220, 190, 75)
 WRONG = "def double(x):\n    return x\n"
 FORGED = {
     "comparison replaced": "np.testing.assert_allclose = np.allclose = lambda *a, **k: True\n" + WRONG,
@@ -212,6 +213,13 @@ LEAKS = {
     "a process that nobody may look at": "import ctypes\nprint('TRACED' if ctypes.CDLL(None).prctl(4, 0, 0, 0, 0) == 0 else 'refused')",
     "a watch on files": "import ctypes\nprint('TRACED' if ctypes.CDLL(None).inotify_init1(0) >= 0 else 'refused')",
     "memory that no limit counts": "import os\ntry: os.memfd_create('x'); print('MOUNTED')\nexcept OSError: print('refused')",
+    "shared memory without a file": "import mmap\ntry: mmap.mmap(-1, 4096); print('MOUNTED')\nexcept OSError: print('refused')",
+    "shared memory by a device": "import mmap\ntry: mmap.mmap(open('/dev/zero', 'r+b', 0).fileno(), 4096); print('MOUNTED')\nexcept OSError: print('refused')",
+    "locks without end": "import fcntl, struct\nfor op in (6, 7, 37, 38):\n    try: fcntl.fcntl(open('f', 'w'), op, struct.pack('hhqqi', 1, 0, 0, 1, 0)); print('MOUNTED')\n    except PermissionError: print('refused')",
+    "larger buffers of sockets": "import socket\ntry: socket.socketpair()[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20); print('MOUNTED')\nexcept OSError: print('refused')",
+    "semaphores": f"import ctypes\nprint('MOUNTED' if ctypes.CDLL(None).syscall({SEMGET}, 0, 32000, 0o1600) >= 0 else 'refused')",
+    "rules of its own": "import ctypes, struct\nprint('MOUNTED' if ctypes.CDLL(None).syscall(444, struct.pack('Q', 1), 8, 0) >= 0 else 'refused')",
+    "pages kept in a pipe": f"import ctypes, os, struct\nb = ctypes.create_string_buffer(9)\nprint('MOUNTED' if ctypes.CDLL(None).syscall({VMSPLICE}, os.pipe()[1], struct.pack('QQ', ctypes.addressof(b), 8), 1, 0) > 0 else 'refused')",
     "a change of mode, owner or time": "import os\nfor f in ('/', '/tmp', '/usr', '/dev/shm'): print('refused' if os.statvfs(f).f_flag & os.ST_RDONLY else 'MOUNTED')",
     "the kernel's log": "import ctypes\nb = ctypes.create_string_buffer(2000)\nprint('TRACED' if ctypes.CDLL(None).klogctl(3, b, 2000) > 0 else 'refused')",
     "setuid": "import os\ntry: os.setuid(0); print('BECAME ROOT')\nexcept OSError: print('refused')",
@@ -302,12 +310,37 @@ def test_nothing_stops_the_run(zygote, name):
     assert grade(zygote, "def double(x):\n    return 2 * x", **PATIENT)["marks"]["double_test"] == 4.0, "the next student is graded as ever"
 
 
-SHARED = """
-import mmap, os, time
-m = mmap.mmap(-1, 600 << 20)
-os.fork()
-for i in range(0, len(m), 4096): m[i] = 1
+BETWEEN_PROCESSES = """
+import os, time
+held = bytearray(100 << 20)
+for _ in range(3):
+    if os.fork() == 0: break
+more = bytearray(200 << 20)
 time.sleep(1000)
+"""
+SOCKETS = """
+import os, socket, time
+read, write = os.pipe()
+while True:
+    try: child = os.fork()
+    except OSError: break
+    if child == 0:
+        kept, held = [], 0
+        while True:
+            try: kept += socket.socketpair()
+            except OSError: break
+            for one in kept[-2:]:
+                one.setblocking(False)
+                try:
+                    while True: held += one.send(bytes(1 << 16))
+                except OSError: pass
+        os.write(write, b'%d\\n' % held)
+        os.close(write)
+        time.sleep(1000)
+os.close(write)
+said = b''
+while data := os.read(read, 1 << 16): said += data
+print(sum(map(int, said.split())))
 """
 FORGED_REPLY = r"""
 import os, stat, time
@@ -392,12 +425,46 @@ def test_all_processes_of_a_submission_together_may_hold_so_much_memory_and_no_m
         ended(zygote, children(zygote.process.pid))
         session = Session(zygote.door, **PATIENT)
         with pytest.raises(Gone, match="the process ended"):
-            session.cell(SHARED)
+            session.cell(BETWEEN_PROCESSES)
         modest = Session(zygote.door, **PATIENT)
         assert modest.cell("a = bytearray(100 << 20)")["ok"] is True
         modest.close()
     finally:
         zygote.close()
+
+
+def test_what_the_kernel_holds_for_a_submission_is_bounded(zygote):
+    """Sockets full of data are no process's memory: all that one submission can have of them stay below 0.5 GB."""
+    session = Session(zygote.door, **PATIENT)
+    reply = session.cell(SOCKETS)
+    session.close()
+    held = int(reply["outputs"][0]["text"])
+    with open("/proc/sys/net/core/wmem_default", encoding="ascii") as file:
+        each = int(file.read())
+    assert 0 < held < sandbox.LIMITS["NPROC"] * sandbox.LIMITS["NOFILE"] * each and (each > 212_992 or held < 500_000_000)
+
+
+def test_nobody_waits_for_the_watch_on_memory(zygote):
+    """It looks at many pages of many processes, for long; meanwhile others get their process at once."""
+    session = Session(zygote.door, **PATIENT)
+    session.cell("import os, time\na = bytearray(400 << 20)\nfor _ in range(20):\n    if os.fork() == 0: time.sleep(1000)\ntime.sleep(2)")
+    with open(f"/proc/{zygote.process.pid}/task/{zygote.process.pid}/children", encoding="ascii") as file:
+        watch = int(file.read().split()[0])
+    os.kill(watch, signal.SIGSTOP)  # the longest look that there is
+    try:
+        assert grade(zygote, "def double(x):\n    return 2 * x", **PATIENT)["marks"]["double_test"] == 4.0
+    finally:
+        os.kill(watch, signal.SIGCONT)
+    assert session.cell("print(len(a))")["ok"], "what its processes share counts once"
+    session.close()
+
+
+def test_a_warm_process_without_its_watch_on_memory_ends():
+    zygote = Zygote().wait()
+    with open(f"/proc/{zygote.process.pid}/task/{zygote.process.pid}/children", encoding="ascii") as file:
+        os.kill(int(file.read()), signal.SIGKILL)
+    assert zygote.process.wait(HANGS) == 0
+    zygote.close()
 
 
 def test_the_folder_of_a_grader_that_was_killed_is_swept(tmp_path, monkeypatch):
@@ -490,7 +557,7 @@ def ended(zygote, running):
 
 def children(pid):
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        return file.read().split()
+        return file.read().split()[1:]  # the first one is the watch on memory
 
 
 def test_what_stops_the_process_costs_its_own_part_only(zygote, monkeypatch):

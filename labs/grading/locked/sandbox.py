@@ -6,10 +6,15 @@ It must have one thread. Layers, each reported as on or off:
 ids        root only: become an unprivileged user
 namespaces user, mount, process, network, IPC: nothing else to see or signal; a small memory disk as working folder
 landlock   reads what it was allowed only, writes below the working folder only; no TCP
-seccomp    no ptrace, mount, new namespaces, kernel keyrings, bpf, io_uring, file watches, memory that no limit counts; no way to a socket
-           that it was not born with; it cannot outlive us
+seccomp    no ptrace, mount, new namespaces, kernel keyrings, bpf, io_uring, file watches, memory that no limit counts (shared mappings
+           without a file, semaphores, locks of file regions, larger socket buffers); no way to a socket that it was not born with;
+           it cannot outlive us
 limits     address space, CPU seconds, file size, open files, processes, no core dumps
 ========== =====================================================================================================
+
+What the kernel itself holds for a submission is bounded: ``NOFILE`` · ``NPROC`` full sockets, each of the system's own size
+(``net.core.wmem_default``, about 0.2 MB), are below 0.5 GB; ``vm.max_map_count`` mappings are some 10 MB a process. Page tables count
+as memory of the process.
 """
 
 import ctypes
@@ -20,7 +25,7 @@ import struct
 import sys
 
 LAYERS = ("ids", "namespaces", "landlock", "seccomp", "limits")
-LIMITS = {"AS": 6 << 30, "CPU": 120, "FSIZE": 64 << 20, "NOFILE": 256, "NPROC": 64, "CORE": 0}
+LIMITS = {"AS": 6 << 30, "CPU": 120, "FSIZE": 64 << 20, "NOFILE": 64, "NPROC": 32, "CORE": 0, "MSGQUEUE": 0}
 NOBODY = 65534
 
 if sys.platform == "linux":  # what this module can do is Linux's; its names are asked for everywhere
@@ -29,6 +34,8 @@ if sys.platform == "linux":  # what this module can do is Linux's; its names are
     libc = ctypes.CDLL(None, use_errno=True)
 _PDEATHSIG, _DUMPABLE, _SECCOMP, _CAPBSET_DROP, _NO_NEW_PRIVS = 1, 4, 22, 24, 38
 MOUNT, USER = 0x20000, 0x10000000
+_SHARED, _ANONYMOUS = 1, 0x20  # of mmap
+_LOCKS = 6, 7, 37, 38  # of fcntl: a region of a file is locked, by the process or by the open file, at once or when it is free
 _NEW = MOUNT | 0x4000000 | 0x8000000 | USER | 0x20000000 | 0x40000000  # uts, ipc; pid, net
 
 
@@ -159,8 +166,8 @@ def _landlock(readable_paths, listed_paths, writable_paths):
     ruleset = checked(libc.syscall(444, struct.pack(f"{len(fields)}Q", *fields), 8 * len(fields), 0), "landlock")
     look = 1 | 4 | 8  # execute, read a file, list a folder
     make_nodes = (1 << 6) | (1 << 9) | (1 << 11)  # no devices, no sockets
-    devices = ["/dev/null", "/dev/zero", "/dev/urandom", "/dev/random"]
-    rules = (readable_paths, look), (listed_paths, 8), (writable_paths, rights & ~make_nodes), (devices, 2 | 4)
+    devices = ["/dev/null", "/dev/urandom", "/dev/random"]  # /dev/zero only to be read: written to, it is shared memory without a file
+    rules = ([*readable_paths, "/dev/zero"], look), (listed_paths, 8), (writable_paths, rights & ~make_nodes), (devices, 2 | 4)
     for paths, allowed in rules:
         for path in paths:
             try:
@@ -224,6 +231,14 @@ _DENIED = {
     "memfd_secret": (447, 447),
     "shmget": (29, 194),
     "msgget": (68, 186),
+    "semget": (64, 190),
+    "mq_open": (240, 180),
+    "io_setup": (206, 0),
+    "vmsplice": (278, 75),
+    "mbind": (237, 235),
+    "setsockopt": (54, 208),
+    "landlock_create_ruleset": (444, 444),
+    "landlock_add_rule": (445, 445),
 }
 
 
@@ -233,7 +248,7 @@ def _seccomp():
         raise OSError(0, f"no seccomp filter for {machine}")
     column = ("x86_64", "aarch64").index(machine)
     arch = (0xC000003E, 0xC00000B7)[column]
-    clone, prctl, sendto = ((56, 220)[column], (157, 167)[column], (44, 206)[column])
+    clone, prctl, sendto, mmap, fcntl = (pair[column] for pair in ((56, 220), (157, 167), (44, 206), (9, 222), (72, 25)))
     load, equal, at_least, any_bit, answer = 0x20, 0x15, 0x35, 0x45, 0x06
     refuse, missing, allow, kill = 0x00050000 | 1, 0x00050000 | 38, 0x7FFF0000, 0x80000000
     argument = lambda n: 16 + 8 * n  # where the low half of an argument lies
@@ -244,12 +259,17 @@ def _seccomp():
     for numbers in _DENIED.values():
         if numbers[column] is not None:
             rules += [(equal, 0, 1, numbers[column]), (answer, 0, 0, refuse)]
-    # A namespace by clone; ending with us or being looked at switched off by prctl; a datagram to an address.
+    # A namespace by clone; ending with us or being looked at switched off by prctl; a datagram to an address; shared memory without a
+    # file, which stays when it is no longer mapped; locks of regions of a file, of which there may be any number.
     rules += [(equal, 0, 4, clone), (load, 0, 0, argument(0)), (any_bit, 0, 1, _NEW), (answer, 0, 0, refuse), (answer, 0, 0, allow)]
     rules += [(equal, 0, 5, prctl), (load, 0, 0, argument(0)), (equal, 1, 0, _PDEATHSIG), (equal, 0, 1, _DUMPABLE)]
     rules += [(answer, 0, 0, refuse), (answer, 0, 0, allow)]
-    rules += [(equal, 0, 5, sendto), (load, 0, 0, argument(4)), (equal, 0, 2, 0), (load, 0, 0, argument(4) + 4), (equal, 1, 0, 0)]
+    rules += [(equal, 0, 6, sendto), (load, 0, 0, argument(4)), (equal, 0, 2, 0), (load, 0, 0, argument(4) + 4), (equal, 1, 0, 0)]
     rules += [(answer, 0, 0, refuse), (answer, 0, 0, allow)]
+    rules += [(equal, 0, 5, mmap), (load, 0, 0, argument(3)), (any_bit, 0, 2, _ANONYMOUS), (any_bit, 0, 1, _SHARED)]
+    rules += [(answer, 0, 0, refuse), (answer, 0, 0, allow)]
+    rules += [(equal, 0, 6, fcntl), (load, 0, 0, argument(1)), *((equal, 3 - k, 0, lock) for k, lock in enumerate(_LOCKS[:3]))]
+    rules += [(equal, 0, 1, _LOCKS[3]), (answer, 0, 0, refuse), (answer, 0, 0, allow)]
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *rule) for rule in rules))
     _prctl(_NO_NEW_PRIVS, 1)
     _prctl(_SECCOMP, 2, struct.pack("HxxxxxxP", len(rules), ctypes.addressof(code)))

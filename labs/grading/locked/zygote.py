@@ -1,7 +1,7 @@
 """A warm process that forks one child a submission, so that nobody waits for numpy, torch and matplotlib to load.
 
 A client connects to its UNIX socket and talks to the child on that connection; hanging up kills the child and all that it started.
-So does holding more memory than a submission may, counted over all its processes: a limit of the kernel's bounds each one only.
+So does holding more memory than a submission may (:mod:`labs.grading.locked.watch`).
 The server must have one thread: it imports libraries and runs nothing of a student's. It holds no secret: its environment is empty, and
 nbgrader, the gradebook and the hidden tests are never loaded here.
 """
@@ -17,11 +17,8 @@ import select
 import signal
 import socket
 import sys
-import time
 
-import psutil
-
-from labs.grading.locked import sight
+from labs.grading.locked import sight, watch
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 MODULES = (
@@ -39,7 +36,6 @@ MODULES = (
 )
 COURSE = ("rnnlib.scratch", "rnnlib.nn")  # with all their modules: a cell may compare with them, and a child cannot read their files
 
-LOOK_EVERY = 200  # milliseconds
 COLLECT = (50_000, 20, 100)  # garbage collections of a short life: Python's own, far smaller numbers cost a tenth of the time
 
 
@@ -73,31 +69,6 @@ def warm(modules=MODULES):
     gc.set_threshold(*COLLECT)
 
 
-def holds_more(pid, most):
-    """Whether a process and all that it started hold more than ``most`` bytes for themselves; what they share with the warm process is
-    not theirs."""
-    found = []
-    with contextlib.suppress(psutil.Error):
-        first = psutil.Process(pid)
-        found = [first, *first.children(recursive=True)]
-
-    def total(of):
-        held = 0
-        for process in found:
-            with contextlib.suppress(psutil.NoSuchProcess, OSError):
-                held += of(process)
-        return held
-
-    def its_share(process):
-        try:
-            return process.memory_full_info().pss
-        except psutil.AccessDenied:  # it does not let itself be looked at
-            return process.memory_info().rss
-
-    # Shares are told apart only where all of it would be too much: looking at every page takes the kernel long.
-    return total(lambda process: process.memory_info().rss) > most and total(its_share) > most
-
-
 def serve(path, memory, hidden=(), modules=MODULES):
     """Warm up, listen at ``path``, and fork a child for each connection, until the process that started us is gone.
 
@@ -116,6 +87,7 @@ def serve(path, memory, hidden=(), modules=MODULES):
     hidden = sight.secrets(hidden)
     sees = {"may_read": sight.readable(hidden), "may_list": [sight.LIBRARY]}
     sight.cover(hidden, os.getcwd())
+    watched = watch.start(memory)
     server = socket.socket(socket.AF_UNIX)
     server.bind(f"{path}.new")
     os.chmod(f"{path}.new", 0o600)
@@ -124,17 +96,16 @@ def serve(path, memory, hidden=(), modules=MODULES):
     poll = select.poll()
     poll.register(server, select.POLLIN)
     poll.register(0, select.POLLHUP)  # our standard input is a pipe from the grader: it closes when the grader is gone
-    looked = 0.0
+    poll.register(watched, select.POLLIN)
     connections, children = {}, {}  # connection fd -> (socket, pid); pidfd -> connection fd
     while True:
-        ready = poll.poll(LOOK_EVERY if connections else None)
-        if connections and time.monotonic() - looked > LOOK_EVERY / 1000:
-            looked = time.monotonic()
-            for _, pid in connections.values():
-                if holds_more(pid, memory):
-                    _kill(pid)
+        ready = poll.poll()
+        greedy = set(map(int, os.read(watched, 1 << 16).split())) if watched in dict(ready) else None
+        for _, pid in connections.values() if greedy else ():
+            if pid in greedy:
+                _kill(pid)
         for fd, _ in ready:
-            if fd == 0:
+            if fd == 0 or greedy == set():  # the grader is gone, or the watch
                 for _, pid in connections.values():
                     _kill(pid)
                 return
@@ -143,6 +114,7 @@ def serve(path, memory, hidden=(), modules=MODULES):
                 pid = os.fork()
                 if pid == 0:
                     server.close()
+                    os.close(watched)
                     for other, _ in connections.values():
                         other.close()
                     for pidfd in children:
