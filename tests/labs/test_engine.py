@@ -21,6 +21,7 @@ from proofs.kills import kill
 
 from labs.grading.files import write_whole
 from labs.grading.locked import wire
+from labs.grading.locked.session import Gone
 from labs.grading.marks.journal import Journal, version_of
 from labs.grading.text import source
 
@@ -281,7 +282,8 @@ def test_a_forced_run_that_is_killed_goes_on_at_the_next_one(course):
 
 
 class Workers:
-    """Like worker processes: a submission called ``kills`` takes them down, with what they have; ``late`` is stopped by the clock."""
+    """Like worker processes: a submission called ``kills`` takes them down, with what they have; ``late`` is stopped by the clock, at
+    ``fails`` they raise."""
 
     def __init__(self, seen):
         self.seen, self.killed = seen, False
@@ -298,6 +300,8 @@ class Workers:
     def end(self, future, student, alone):
         if self.killed:
             future.set_exception(BrokenProcessPool())
+        elif "fails" in student and not (alone and "once" in student):
+            future.set_exception(Gone("your code was stopped: no answer within 300 s on the clock"))
         else:
             future.set_result({"student": student, "late": "late" in student and not (alone and "once" in student)})
 
@@ -308,11 +312,12 @@ def test_who_was_stopped_by_others_is_marked_again_alone(monkeypatch):
     seen = []
     monkeypatch.setattr(processes, "pool", lambda setting, count: contextlib.nullcontext(Workers(seen)))
     monkeypatch.setattr(engine, "submission", lambda course, lab, student: (b"", []))
-    names = ["a", "late once", "b", "c", "kills once", "d", "e", "f", "kills", "g", "late", "h", "i", "j"]
+    names = ["a", "late once", "b", "c", "kills once", "d", "e", "f", "kills", "g", "late", "h", "fails", "fails once", "i", "j"]
     found = {s: r for s, _, r in engine._marked(None, LAB, [(name, "v") for name in names], None, 2, None, False)}
     assert sorted(found) == sorted(names)
     again = [student for student, alone in seen if alone]
-    assert {"late once", "kills once", "kills", "late"} <= set(again) and len(again) < len(names)
+    assert {"late once", "kills once", "kills", "late", "fails", "fails once"} <= set(again) and len(again) < len(names)
     assert seen[-len(again) :] == [(s, True) for s in again], "after all others"
     assert isinstance(found["kills"], RuntimeError) and "a person should look" in str(found["kills"])
-    assert [found[s]["late"] for s in ("late once", "kills once", "late", "h")] == [False, False, True, False]
+    assert isinstance(found["fails"], Gone)
+    assert [found[s]["late"] for s in ("late once", "kills once", "fails once", "late", "h")] == [False, False, False, True, False]

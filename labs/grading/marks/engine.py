@@ -102,12 +102,13 @@ def grade_class(course, lab, students=None, force=False, progress=True, workers=
 def _marked(course, lab, todo, setting, count, cluster, progress):
     """Yield ``(student, version, result or exception)`` as the workers finish.
 
-    What the clock on the wall stopped, and what was in work when a worker was killed, runs once more after all others, alone.
+    What the clock on the wall stopped, what was in work when a worker was killed, and what the grader failed at (the warm process may
+    have stood still) runs once more after all others, alone.
     """
     again = []
     with tqdm.tqdm(total=len(todo), desc=lab, unit="submission", disable=not progress) as bar:
         for student, version, result in _rounds(course, lab, todo, setting, count, cluster):
-            if _killed(result) or (isinstance(result, dict) and result["late"]):
+            if isinstance(result, Exception) or result["late"]:
                 again.append((student, version))
             else:
                 bar.update()
