@@ -41,6 +41,7 @@ CASES = {
     "another order": (lambda: (PAIR["attn"], PAIR["context"]), {"want": PAIR}, "context, attn; got them in another order"),
     "the second is wrong": (lambda: (PAIR["context"], [[4.0, 6.0]]), {"want": PAIR}, r"f, attn: expected .*4.0, 5.0\]\],\ngot \[\[4.0, 6"),
     "a large one": (lambda: np.eye(5), {"want": np.ones((5, 5))}, r"20 of 25 .* first at \[0, 1\]: expected 1, got 0\.\nthe hint"),
+    "true and false": (lambda: np.array([True]), {"want": np.array([False])}, r"expected \[False\],\ngot \[True\]"),
     "NaN": (lambda: np.nan, {"want": 1.0}, "expected 1.0,\ngot nan"),
     "an array changed": (lambda: add(x), {"want": 2.0}, "f: your function changed x, which it was given. Work on a copy."),
     "changed through a lambda": (lambda: through(), {"want": 1.0}, "your function changed x"),

@@ -40,7 +40,8 @@ def _compare(name, got, want, hint):
     assert got.dtype.kind in "biufc" or want.dtype.kind not in "biufc", f"{name}: expected numbers, got {got.dtype}"
     wrong = ~np.isclose(got, want, atol=1e-6)
     if got.size <= 24:
-        assert not wrong.any(), f"{name}: expected {want.round(4).tolist()},\ngot {got.round(4).tolist()}.\n{hint}"
+        want, got = ((a if a.dtype.kind == "b" else a.round(4)).tolist() for a in (want, got))
+        assert not wrong.any(), f"{name}: expected {want},\ngot {got}.\n{hint}"
     elif wrong.any():
         at = tuple(int(i) for i in np.argwhere(wrong)[0])
         first = f"the first at {list(at)}: expected {want[at]:.6g}, got {got[at]:.6g}"

@@ -389,6 +389,153 @@ WRONG = {
         G,
         _but(DECODE, ("        y = logits", "        if t == 0:\n            logits[:, eos] = -np.inf\n        y = logits")),
     ),
+    "softmax: empty only where the whole mask is": (
+        S,
+        """
+        def masked_softmax(scores, mask=None):
+            mask = np.ones(scores.shape, dtype=bool) if mask is None else mask
+            if not mask.any():
+                return np.zeros(scores.shape)
+            e = np.where(mask, scores, -np.inf)
+            w = np.exp(e - e.max(axis=-1, keepdims=True))
+            return w / w.sum(axis=-1, keepdims=True)
+        """,
+    ),
+    "softmax: shifted by the largest size": (
+        S,
+        _but(SOFTMAX, ("top = e.max(axis=-1, keepdims=True)", "top = np.abs(np.where(mask, scores, 0.0)).max(axis=-1, keepdims=True)")),
+    ),
+    "softmax: queries and keys of a row are one axis": (
+        S,
+        """
+        def masked_softmax(scores, mask=None):
+            B = len(scores)
+            flat = scores.reshape(B, -1)
+            if mask is not None:
+                flat = np.where(mask.reshape(B, -1), flat, -np.inf)
+            w = np.exp(flat - flat.max(axis=1, keepdims=True))
+            return (w / w.sum(axis=1, keepdims=True)).reshape(scores.shape)
+        """,
+    ),
+    "softmax: the mask of the last query of each row": (
+        S,
+        _but(SOFTMAX, ("e = np.where(mask, scores", "mask = np.broadcast_to(mask[:, -1:], scores.shape)\n    e = np.where(mask, scores")),
+    ),
+    "softmax: hidden scores become NaN and are skipped in the sum only": (
+        S,
+        """
+        def masked_softmax(scores, mask=None):
+            if mask is not None:
+                scores = np.where(mask, scores, np.nan)
+            w = np.exp(scores - np.nanmax(scores, axis=-1, keepdims=True))
+            return w / np.nansum(w, axis=-1, keepdims=True)
+        """,
+    ),
+    "dot: keys reshaped in place of transposed": (D, _but(DOT, ("keys.transpose(0, 2, 1)", "keys.reshape(len(keys), A, -1)"))),
+    "dot: scales the query in place": (
+        D,
+        _but(DOT, ("scores = scale * (query @ keys.transpose(0, 2, 1))", "query *= scale\n    scores = query @ keys.transpose(0, 2, 1)")),
+    ),
+    "dot: clears what no row may look at": (D, _but(DOT, ("mask.any(axis=1)", "np.broadcast_to(mask.any(axis=(0, 1)), keys.shape[:2])"))),
+    "dot: clears what the first query may not look at": (D, _but(DOT, ("mask.any(axis=1)", "mask[:, 0]"))),
+    "dot: returns the weights without the mask": (D, _but(DOT, ("return context, attn", "return context, softmax_of(scores)"))),
+    "dot: the query's norm is taken out": (
+        D,
+        _but(DOT, ("scores = scale *", "query = query / np.linalg.norm(query, axis=-1, keepdims=True)\n    scores = scale *")),
+    ),
+    "additive: softmax over the queries, turned at the end": (
+        A,
+        """
+        def additive_attention(query, keys, values, W_q, W_k, v_a, mask=None):
+            scores = np.tanh((keys @ W_k)[:, :, None] + (query @ W_q)[:, None]) @ v_a
+            turned = None if mask is None else mask.transpose(0, 2, 1)
+            attn = softmax_of(scores, turned).transpose(0, 2, 1)
+            if mask is not None:
+                values = np.where(mask.any(axis=1)[..., None], values, 0.0)
+            return attn @ values, attn
+        """,
+    ),
+    "additive: the largest in place of the sum over N": (
+        A,
+        _but(ADDITIVE, ("np.tanh(q + k) @ v_a", "(np.tanh(q + k) * v_a).max(axis=-1)")),
+    ),
+    "additive: the scores are rounded": (A, _but(ADDITIVE, ("np.tanh(q + k) @ v_a", "np.round(np.tanh(q + k) @ v_a, 3)"))),
+    "additive: queries are averaged first": (
+        A,
+        _but(
+            ADDITIVE,
+            (
+                "q = (query @ W_q)[:, :, None, :]",
+                "q = np.repeat((query @ W_q).mean(axis=1, keepdims=True), query.shape[1], axis=1)[:, :, None, :]",
+            ),
+        ),
+    ),
+    "softmax_backward: that of the log-softmax": (
+        SB,
+        "def softmax_backward(dattn, attn):\n    return dattn - attn * dattn.sum(axis=-1, keepdims=True)\n",
+    ),
+    "softmax_backward: that of softmax and cross-entropy": (SB, "def softmax_backward(dattn, attn):\n    return attn - dattn\n"),
+    "softmax_backward: the Jacobian of the first query for all": (
+        SB,
+        """
+        def softmax_backward(dattn, attn):
+            out = np.zeros(dattn.shape)
+            for b in range(len(attn)):
+                J = np.diag(attn[b, 0]) - np.outer(attn[b, 0], attn[b, 0])
+                out[b] = dattn[b] @ J
+            return out
+        """,
+    ),
+    "attention_backward: dkeys from the weights": (
+        AB,
+        _but(BACK, ("scale * (de.transpose(0, 2, 1) @ query)", "attn.transpose(0, 2, 1) @ query")),
+    ),
+    "attention_backward: cut at 1": (AB, _but(BACK, ("de = softmax_back(da, attn)", "de = np.clip(softmax_back(da, attn), -1, 1)"))),
+    "attention_backward: dvalues the same for all rows": (
+        AB,
+        _but(
+            BACK,
+            (
+                "dvalues = attn.transpose(0, 2, 1) @ dcontext",
+                "dvalues = np.broadcast_to((attn.transpose(0, 2, 1) @ dcontext).sum(axis=0), values.shape)",
+            ),
+        ),
+    ),
+    "attention_backward: softmax_back gets its arguments the other way round": (
+        AB,
+        _but(BACK, ("softmax_back(da, attn)", "softmax_back(attn, da)")),
+    ),
+    "decode: draws from the probabilities": (
+        G,
+        _but(
+            DECODE,
+            (
+                "y = logits.argmax(axis=1)",
+                "p = softmax_of(logits[:, None])[:, 0]\n        y = np.array([np.random.default_rng(t).choice(len(r), p=r / r.sum()) for r in p])",
+            ),
+        ),
+    ),
+    "decode: the first row's symbol for all rows": (G, _but(DECODE, ("y = logits.argmax(axis=1)", "y = np.full(B, logits[0].argmax())"))),
+    "decode: feeds the symbol of two steps ago": (
+        G,
+        _but(
+            DECODE,
+            (
+                "    for t in range(max_len):\n        logits, h = decode_step(y, h,",
+                "    fed = y\n    for t in range(max_len):\n        logits, h = decode_step(fed, h,",
+            ),
+            ("        y = logits.argmax(axis=1)\n", "        fed = y\n        y = logits.argmax(axis=1)\n"),
+        ),
+    ),
+    "decode: ragged lists": (G, _but(DECODE, ("return ids, lengths", "return [list(row[:n]) for row, n in zip(ids, lengths)], lengths"))),
+    "decode: the end sign ends a row one step late": (
+        G,
+        _but(DECODE, ("        y[done] = eos\n        ids[:, t] = y\n", "        ids[:, t] = y\n        y[done] = eos\n")),
+    ),
+    "decode: the mask is not handed on": (
+        G,
+        _but(DECODE, ("values, mask, params)\n        y", "values, np.ones_like(mask), params)\n        y")),
+    ),
 }
 
 WRONG = {name: (part, None, answer) for name, (part, answer) in WRONG.items()}
@@ -591,6 +738,98 @@ RIGHT = {
                 logits, h = decode_step(y, h, keys, values, mask, params)
                 y = writer.write(t, np.argmax(logits, axis=1))
             return writer.ids, writer.lengths
+        """,
+    },
+    "masked arrays, and NaN made numbers": {
+        S: """
+        def masked_softmax(scores, mask=None):
+            hidden = np.ma.nomask if mask is None else ~np.asarray(mask)
+            e = np.ma.masked_array(np.asarray(scores, dtype=float), hidden)
+            w = np.ma.exp(e - e.max(axis=-1, keepdims=True))
+            return (w / w.sum(axis=-1, keepdims=True)).filled(0.0)
+        """,
+        D: """
+        def dot_attention(query, keys, values, mask=None, scale=None):
+            if scale is None:
+                scale = query.shape[-1] ** -0.5
+            keys, values = (np.nan_to_num(np.asarray(a, dtype=float), posinf=0.0, neginf=0.0) for a in (keys, values))
+            attn = softmax_of(np.stack([scale * q @ k.T for q, k in zip(query, keys)]), mask)
+            return np.stack([a @ v for a, v in zip(attn, values)]), attn
+        """,
+    },
+    "query and key side by side": {
+        A: """
+        def additive_attention(query, keys, values, W_q, W_k, v_a, mask=None):
+            B, T, S = len(query), query.shape[1], keys.shape[1]
+            pairs = np.concatenate([np.repeat(query[:, :, None], S, axis=2), np.repeat(keys[:, None], T, axis=1)], axis=-1)
+            attn = softmax_of(np.tanh(pairs @ np.concatenate([W_q, W_k])).dot(v_a), mask)
+            clean = values if mask is None else np.where(np.logical_or.reduce(mask, axis=1)[..., None], values, 0)
+            return np.array([[sum(attn[b, t, s] * clean[b, s] for s in range(S)) for t in range(T)] for b in range(B)]), attn
+        """,
+        SB: """
+        def softmax_backward(dattn: np.ndarray, attn: np.ndarray) -> np.ndarray:
+            mean = np.vectorize(np.dot, signature="(s),(s)->()")(attn, dattn)
+            return attn * dattn - attn * mean[..., np.newaxis]
+        """,
+        AB: """
+        def attention_backward(dcontext, tape):
+            q, k, v, a, s = tape["query"], tape["keys"], tape["values"], tape["attn"], tape["scale"]
+            rows = []
+            for g, q_b, k_b, v_b, a_b in zip(dcontext, q, k, v, a):
+                de = softmax_backward(g @ v_b.T, a_b)
+                rows.append((s * de @ k_b, s * de.T @ q_b, a_b.T @ g))
+            return [np.stack(r) for r in zip(*rows)]
+        """,
+    },
+    "scipy and single steps": {
+        S: """
+        from scipy.special import logsumexp
+
+
+        def masked_softmax(scores, mask=None):
+            mask = np.ones(np.shape(scores), dtype=bool) if mask is None else np.asarray(mask)
+            e = np.where(mask, scores, -np.inf)
+            with np.errstate(all="ignore"):
+                return np.where(mask, np.exp(e - logsumexp(e, axis=-1, keepdims=True)), 0.0)
+        """,
+        G: """
+        def greedy_decode(h_0, keys, values, mask, params, bos: int, eos: int, max_len: int) -> tuple[list, list]:
+            state, fed, written = h_0, [bos] * len(h_0), [[] for _ in h_0]
+            while (t := len(written[0])) < max_len:
+                logits, state = decode_step(np.array(fed), state, keys, values, mask, params)
+                fed = [eos if eos in row else int(max(range(len(z)), key=z.__getitem__)) for row, z in zip(written, logits.tolist())]
+                for row, y in zip(written, fed):
+                    row += [y]
+            return written, [row.index(eos) if eos in row else max_len for row in written]
+        """,
+    },
+    "dictionaries of rows": {
+        AB: """
+        def attention_backward(dcontext, tape):
+            d = {n: np.zeros_like(tape[n], dtype=float) for n in ("query", "keys", "values")}
+            for b, t in np.ndindex(dcontext.shape[:2]):
+                a, g = tape["attn"][b, t], dcontext[b, t]
+                da = tape["values"][b] @ g
+                de = tape["scale"] * a * (da - a @ da)
+                d["values"][b] += np.outer(a, g)
+                d["keys"][b] += np.outer(de, tape["query"][b, t])
+                d["query"][b, t] = de @ tape["keys"][b]
+            return tuple(d.values())
+        """,
+        D: """
+        def dot_attention(query, keys, values, mask=None, scale=None):
+            f = 1 / np.sqrt(np.shape(query)[2]) if scale is None else scale
+            B, T, S = len(query), len(query[0]), len(keys[0])
+            scores = np.zeros((B, T, S))
+            for b, t, s in np.ndindex(B, T, S):
+                if mask is None or mask[b, t, s]:
+                    scores[b, t, s] = f * np.dot(query[b, t], keys[b, s])
+            attn = masked_softmax(scores, mask)
+            context = np.zeros((B, T, np.shape(values)[2]))
+            for b, t, s in np.ndindex(B, T, S):
+                if attn[b, t, s] > 0:
+                    context[b, t] += attn[b, t, s] * values[b, s]
+            return context, attn
         """,
     },
 }
