@@ -45,8 +45,9 @@ def test_a_claim_says_how_fair_its_contest_was(name, claim):
     contest = TABLES[name]["claims"][claim]["contest"]
     if isinstance(contest, dict):
         assert TABLES[name]["seeds"] >= 5, "a contest has at least five seeds"
-        mean, low, high, _ = claims.difference(contest["difference"], claims.stored(name)["runs"])
-        assert low <= mean <= high
+        for pair in claims.differences(contest).values():
+            mean, low, high, _ = claims.difference(pair, claims.stored(name)["runs"])
+            assert low <= mean <= high
 
 
 @pytest.mark.parametrize(("name", "claim"), ANSWERED)
@@ -82,13 +83,15 @@ seed = 0
 ```
 
 ```{code-cell} python
-glue("coin-value", seed / 2, ".1f")
+value = seed / 2
+glue("coin-value", value, ".1f")
 glue("coin-name", "a coin")
 fig, ax = viz.subplots()
 viz.show(fig, alt="nothing")
 assert seed == 0
 ```
 """
+MORE = 'glue("coin-edge", value / 4)\n'
 CLAIM = {"says": "small", "holds": "coin_value < 0.9", "shows": {"value": "coin-value"}}
 
 
@@ -124,7 +127,9 @@ def coin(tmp_path_factory):
     """A book of one lesson whose number is half its seed, measured over three seeds."""
     root = tmp_path_factory.mktemp("coin")
     (root / "chapters").mkdir()
+    (root / "claims").mkdir()
     (root / "chapters" / "coin.md").write_text(LESSON, encoding="utf-8")
+    (root / "claims/coin.py").write_text(MORE, encoding="utf-8")
     said = []
     with ThreadPoolExecutor(2) as pool:
         table = {"lesson": "chapters/coin.md", "seeds": 3, "claims": {"a": CLAIM, "b": CLAIM | {"over": 2}}}
@@ -135,7 +140,9 @@ def coin(tmp_path_factory):
 def test_a_lesson_is_run_with_each_seed_and_without_its_asserts(coin):
     root, failed, said = coin
     stored = claims.stored("coin", root)
-    assert [run["values"] for run in stored["runs"]] == [{"coin-value": k / 2, "coin-name": "a coin"} for k in range(3)]
+    assert [run["values"] for run in stored["runs"]] == [
+        {"coin-value": k / 2, "coin-name": "a coin", "coin-edge": k / 8} for k in range(3)
+    ], "the page's numbers, then those of its contest, which sees what the page computed"
     assert failed == ["a"], "the third seed gives 1.0, which is not below 0.9; two of three hold"
     assert "FAILS (2 of 3): small" in said
     assert claims.spread("coin-value", stored["runs"]) == (0.5, 0.0, 1.0)
@@ -166,8 +173,14 @@ def test_a_claim_holds_over_each_seed_some_or_the_mean(coin, over, answer):
     assert claims.true(CLAIM | {"over": over}, runs) is answer
 
 
+@pytest.mark.parametrize(("holds", "answer"), [("0 < low({}) < 0.1", True), ("low({}) > 0.1", False), ("high({}) > 0.6", True)])
+def test_a_condition_may_ask_for_the_interval_of_a_difference(coin, holds, answer):
+    runs = claims.stored("coin", coin[0])["runs"]  # differences 0, 0.375 and 0.75
+    assert claims.held({"holds": holds.format("'coin-value', 'coin-edge'"), "over": "mean"}, runs) == [answer]
+
+
 def test_a_condition_on_an_unknown_number_names_those_that_are_glued(coin):
-    with pytest.raises(ValueError, match=r"'coin_valve' is not defined\. The lesson glues coin_name, coin_value"):
+    with pytest.raises(ValueError, match=r"'coin_valve' is not defined\. The lesson glues coin_edge, coin_name, coin_value"):
         claims.held({"holds": "coin_valve < 1"}, claims.stored("coin", coin[0])["runs"])
 
 
@@ -180,8 +193,12 @@ def test_the_hash_follows_the_cells_and_not_the_prose(coin):
         assert claims.code_hash(page, root) == known
         page.write_text(LESSON.replace("seed / 2", "seed / 3"), encoding="utf-8")
         assert claims.code_hash(page, root) != known
+        page.write_text(LESSON, encoding="utf-8")
+        (root / "claims/coin.py").write_text(MORE.replace("/ 4", "/ 5"), encoding="utf-8")
+        assert claims.code_hash(page, root) != known
     finally:
         page.write_text(LESSON, encoding="utf-8")
+        (root / "claims/coin.py").write_text(MORE, encoding="utf-8")
 
 
 # --- the directives, through a strict Sphinx build ----------------------------------------------------------------------------
@@ -241,16 +258,18 @@ chosen_on = "a validation part"
 budget = "one throw"
 difference = ["coin-value", "coin-value"]
 """
+MANY = TABLE.replace('["coin-value", "coin-value"]', '{{ "of value and edge" = ["coin-value", "coin-edge"] }}')
 
 
 @pytest.mark.parametrize(
     ("contest", "words"),
     [
         (TABLE, "Rivals: two coins. Tried: weights 1, 2 and 3 for each; chosen on a validation part. Budget: one throw. Difference, run"),
+        (MANY, "Difference of value and edge, run by run: 0.375, 95 % interval 0.08125 to 0.6687 (bootstrap over 3 runs)"),
         ('contest = "Not searched: one weight for all."\n', "Not searched: one weight for all. Held by 3 of 3 seeds"),
         ('contest = "No contest: one coin."\n', None),
     ],
-    ids=["table", "not searched", "none"],
+    ids=["table", "many", "not searched", "none"],
 )
 def test_the_page_says_how_fair_a_contest_was(coin, tmp_path, monkeypatch, contest, words):
     toml = TOML.replace("[claims.a.shows]\n", f"{contest}[claims.a.shows]\n")

@@ -6,6 +6,9 @@ python -m tools.claims adding gates    measure these lessons
 A claim stands in ``claims/LESSON.toml``: a sentence, a condition on the numbers that the lesson glues, what the page shows.
 The lesson itself is the experiment: it is run once for each seed, its asserts off and its figures not drawn. The numbers go to
 ``claims/results/LESSON.json``; the page's ``{claim}`` directive (``tools/rnnbook/claims.py``) shows their spread.
+
+What a contest needs beyond the cells of the page, such as a grid of step sizes, is in ``claims/LESSON.py``: further cells that only this
+program runs, after those of the page and with their names.
 """
 
 import argparse
@@ -33,6 +36,7 @@ from rnnlib.data.fetch import prefetch
 from tools import lessons, refused_in_a_line, write_whole
 from tools.bare import bare, joined
 from tools.execute import environment
+from tools.reach import Reach
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = re.compile(r"^seed = 0$", re.MULTILINE)
@@ -58,14 +62,21 @@ def stored(name, root=ROOT):
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
+def cells_of(page, root=ROOT):
+    """The code that is measured: the page's cells, and those of ``claims/LESSON.py`` where there are any."""
+    more = Path(root) / "claims" / f"{Path(page).stem}.py"
+    return lessons.code_cells(page) + ([more.read_text(encoding="utf-8")] if more.is_file() else [])
+
+
 def code_hash(page, root=ROOT):
     """SHA-256 over the code that can change a number of the lesson: its cells and what they reach in the library.
 
     What draws, shows or checks a result cannot change it, nor can the download of a file whose checksum is known or what stands in for it:
     claims are measured on the real data.
     """
-    reached = lessons.reach(page, root, NOT_NUMBERS)
-    digest = hashlib.sha256("\0".join(map(_numbers, lessons.code_cells(page))).encode())
+    cells = cells_of(page, root)
+    reached = Reach("\n".join(cells), root, leave_out=NOT_NUMBERS)
+    digest = hashlib.sha256("\0".join(map(_numbers, cells)).encode())
     for name, text in reached.texts(keep_checks=False):
         digest.update(name.encode() + b"\0" + text.encode() + b"\0")
     return digest.hexdigest()
@@ -96,14 +107,18 @@ def means(runs):
 def held(claim, runs):
     """For each run whether the claim's condition holds there; over the means, one answer.
 
+    A condition may ask for an end of the interval of a `difference`: ``low('one', 'other') > 0``.
+
     Raises
     ------
     ValueError
         The condition names a number that the lesson does not glue.
     """
     tables = [means(runs)] if claim.get("over") == "mean" else [run["values"] for run in runs]
+    ends = {"low": lambda *pair: difference(pair, runs)[1], "high": lambda *pair: difference(pair, runs)[2]}
+    known = {"__builtins__": {"abs": abs, "max": max, "min": min, **ends}}
     try:
-        return [bool(eval(claim["holds"], {"__builtins__": {"abs": abs, "max": max, "min": min}}, _names(values))) for values in tables]
+        return [bool(eval(claim["holds"], known, _names(values))) for values in tables]
     except NameError as error:
         raise ValueError(f"{claim['holds']}: {error}. The lesson glues {', '.join(sorted(_names(runs[0]['values'])))}") from None
 
@@ -137,6 +152,12 @@ def difference(pair, runs, level=0.95):
 CONTEST = ("rivals", "grid", "chosen_on", "budget", "difference")  # what a fair comparison states
 
 
+def differences(contest):
+    """The pairs that a contest compares, as ``{label: pair}``; a single pair has no label."""
+    pairs = contest["difference"]
+    return pairs if isinstance(pairs, dict) else {"": pairs}
+
+
 def fault(claim):
     """What a claim's ``contest`` lacks, in words, or None: a table of `CONTEST`, or a sentence that says why there is none."""
     contest = claim.get("contest")
@@ -151,8 +172,8 @@ def fault(claim):
 # --- measuring ----------------------------------------------------------------------------------------------------------------
 
 
-def run_lesson(page, seed):
-    """Run the lesson's cells in this process with another seed; return what it glued, numbers as numbers."""
+def run_lesson(page, seed, root=ROOT):
+    """Run the lesson's cells and its contest in this process with another seed; return what they glued, numbers as numbers."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -169,8 +190,9 @@ def run_lesson(page, seed):
     book.source_of = book.note = book.weights = lambda *arguments, **options: None
     viz.show = lambda *arguments, **options: pyplot.close("all")
     space = {"__name__": "__main__"}
+    cells = cells_of(page, Path(root).resolve())
     os.chdir(Path(page).parent)
-    for k, source in enumerate(lessons.code_cells(page)):
+    for k, source in enumerate(cells):
         source = SEED.sub(f"seed = {seed}", source)
         # optimize=1: an assert that fails under another seed is a finding, not an end
         exec(compile(source, f"{Path(page).name}, cell {k + 1}", "exec", optimize=1), space)
@@ -181,7 +203,7 @@ def run_apart(page, seed, root):
     """`run_lesson` in a process of its own; a dict with ``seed``, ``seconds`` and ``values``."""
     start = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-X", "utf8", "-m", "tools.claims", "--run", page, str(seed)],
+        [sys.executable, "-X", "utf8", "-m", "tools.claims", "--run", page, str(seed), root],
         cwd=Path(__file__).resolve().parent.parent,
         capture_output=True,
         encoding="utf-8",
@@ -210,8 +232,9 @@ def measure(name, table, root, pool, say):
         for label, glued in claim["shows"].items():
             say("        {}: {:.4g} ({:.4g} to {:.4g})".format(label, *spread(glued, runs)))
         if isinstance(claim.get("contest"), dict):
-            mean, low, high, same = difference(claim["contest"]["difference"], runs)
-            say(f"        difference: {mean:.4g} (95 % {low:.4g} to {high:.4g}), {same} of {len(runs)} runs")
+            for label, pair in differences(claim["contest"]).items():
+                mean, low, high, same = difference(pair, runs)
+                say(f"        difference {label}: {mean:.4g} (95 % {low:.4g} to {high:.4g}), {same} of {len(runs)} runs")
     return [key for key, claim in table["claims"].items() if not true(claim, runs)]
 
 
@@ -221,11 +244,11 @@ def main():
     parser.add_argument("only", nargs="*", help="names of lessons, such as adding")
     parser.add_argument("--all", action="store_true", help="also measure lessons whose code has not changed")
     parser.add_argument("--jobs", type=int, default=None, help="number of seeds to run at once (default: one per processor)")
-    parser.add_argument("--run", nargs=2, metavar=("PAGE", "SEED"), help=argparse.SUPPRESS)
+    parser.add_argument("--run", nargs=3, metavar=("PAGE", "SEED", "ROOT"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.run:
         with contextlib.redirect_stdout(io.StringIO()):
-            values = run_lesson(arguments.run[0], int(arguments.run[1]))
+            values = run_lesson(arguments.run[0], int(arguments.run[1]), arguments.run[2])
         json.dump(values, sys.stdout)
         return 0
     tables = read()

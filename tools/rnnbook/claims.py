@@ -42,13 +42,14 @@ def table(head, rows):
 
 def fair(contest, runs):
     """One paragraph in a reader's words: rivals, what was searched and where it was chosen, the budget, the paired difference."""
-    mean, low, high, same = claims.difference(contest["difference"], runs)
-    return nodes.paragraph(
-        "",
-        f"Rivals: {contest['rivals']}. Tried: {contest['grid']}; chosen on {contest['chosen_on']}. Budget: {contest['budget']}. "
-        f"Difference, run by run: {number(mean)}, 95 % interval {number(low)} to {number(high)} (bootstrap over {len(runs)} runs), "
-        f"with this sign in {same} of them.",
-    )
+    words = f"Rivals: {contest['rivals']}. Tried: {contest['grid']}; chosen on {contest['chosen_on']}. Budget: {contest['budget']}."
+    for label, pair in claims.differences(contest).items():
+        mean, low, high, same = claims.difference(pair, runs)
+        words += (
+            f" Difference{' ' * bool(label)}{label}, run by run: {number(mean)}, 95 % interval {number(low)} to {number(high)} "
+            f"(bootstrap over {len(runs)} runs), with this sign in {same} of them."
+        )
+    return nodes.paragraph("", words)
 
 
 class ClaimDirective(SphinxDirective):
