@@ -24,14 +24,14 @@ def tags(html):
 
 
 def loaded(html):
-    """Addresses that a browser fetches to show the page: scripts, styles, icons and pictures."""
+    """Addresses that a browser fetches to show the page: scripts, styles, icons, pictures and the fonts of formulas."""
     found = []
     for tag, attributes in tags(html):
         if tag in ("script", "img", "source", "video", "iframe") and attributes.get("src"):
             found.append(attributes["src"])
         elif tag == "link" and {"stylesheet", "preload", "icon", "modulepreload"} & set((attributes.get("rel") or "").split()):
             found.append(attributes["href"])
-    found += re.findall(r"\{src:'([^']+)'\}", html)  # MathJax, after everything else
+    found += re.findall(r'\bsrc:url\("([^"]+)"\)', html)  # the fonts of formulas
     return [address for address in found if not address.startswith("data:")]
 
 
@@ -71,6 +71,6 @@ def link_faults(page, root):
 
 
 def weight(page, root):
-    """Bytes, compressed, of a page and of what it loads; fonts that styles name are counted by the browser's test."""
+    """Bytes, compressed, of a page and of what it loads; the icons' fonts, six kilobytes, are left out."""
     files = {(page.parent / unquote(urlsplit(address).path)).resolve() for address in loaded(page.read_text(encoding="utf-8"))}
     return sum(len(gzip.compress(Path(file).read_bytes(), 6)) for file in {page, *files})

@@ -42,7 +42,7 @@ def test_a_page_without_a_part_is_an_error(tmp_path):
     if picture.browser() is None:
         pytest.skip("no Chromium or Chrome on this machine")  # only `make picture` needs one, and it says so
     page = tmp_path / "page.html"
-    page.write_text("<script>MathJax = {startup: {promise: Promise.resolve()}}</script><article><h1>Title</h1></article>", encoding="utf-8")
+    page.write_text("<article><h1>Title</h1></article>", encoding="utf-8")
     with pytest.raises(LookupError, match=r"page.html has no part h1 ~ p. Name another one in tools/picture.py"):
         picture.screenshot(page, picture.browser())
 

@@ -26,7 +26,7 @@ NOT_IMPORTED = {  # pinned although no import names it: what uses it
     "sphinx-thebe": "Jupyter Book loads it",
     "sphinx-togglebutton": "Jupyter Book loads it",
     "sphinx-copybutton": "Jupyter Book loads it",
-    "sphinx-mathjax-offline": "its files: tools/rnnbook/mathjax.py",
+    "sphinx-mathjax-offline": "its files: tools/rnnbook/formulas.py",
     "brotli": "fontTools writes WOFF2 with it",
     "ipykernel": "the kernel of lessons and labs",
     "ipywidgets": "tqdm.auto in a student's notebook warns without it",

@@ -22,7 +22,7 @@ body {{ background: white }}
 .parts h1 {{ margin: 0 0 12px; font-size: 30px }}
 .parts p, .parts figcaption {{ font-size: 15.5px; line-height: 1.45; font-weight: 400; color: #222831 }}
 .parts .highlight pre {{ font-size: 12px; overflow: hidden }}
-.parts mjx-container {{ font-size: 100% !important; overflow: visible !important }}
+.parts mjx-container {{ overflow: visible !important }}
 .parts figure {{ margin: 0 0 12px; width: auto }}
 .parts .headerlink, .parts .copybtn {{ display: none }}
 """
@@ -63,8 +63,7 @@ def screenshot(page, program):
         chromium = playwright.chromium.launch(executable_path=program, args=["--headless", "--no-sandbox", "--disable-gpu"])
         tab = chromium.new_page(viewport={"width": WIDTH + 60, "height": 900}, color_scheme="light", device_scale_factor=1.5)
         tab.goto(page.as_uri())
-        tab.wait_for_function("window.MathJax?.startup?.promise")
-        tab.evaluate("MathJax.startup.promise")
+        tab.evaluate("document.fonts.ready.then(() => null)")
         missing = tab.evaluate(ARRANGE, [LEFT, RIGHT])
         if missing:
             raise LookupError(f"{page.name} has no part {missing}. Name another one in tools/picture.py")

@@ -1,7 +1,7 @@
 """The book's Sphinx extension: light pages, formulas without a network, pages that a keyboard and a screen reader can use.
 
 ``scripts``   which scripts a page loads, and when
-``mathjax``   our own copy of MathJax, only on pages with formulas
+``formulas``  formulas set in the build, with MathML, and the fonts cut down to their glyphs
 ``markup``    small repairs of the theme's HTML
 ``launch``    where the rocket leads
 ``icons``     the icon fonts cut down to the icons in use
@@ -11,12 +11,12 @@
 ``found``     addresses, descriptions, a map, a feed, a page for lost visitors
 """
 
-from tools.rnnbook import claims, found, icons, index, launch, markup, mathjax, scripts, writer
+from tools.rnnbook import claims, formulas, found, icons, index, launch, markup, scripts, writer
 
 PAGE_STEPS = (
     scripts.drop_unused,
     scripts.defer,
-    mathjax.only_where_needed,
+    formulas.set_formulas,
     launch.to_notebook,
     markup.name_parts,
     markup.plain_roles,
@@ -43,7 +43,7 @@ def _polish_each_page(app):
 def _finish(app, error):
     if error is None and app.builder.format == "html":
         found.publish(app)
-        mathjax.copy_to(app.outdir)
+        formulas.publish_fonts(app.outdir)
         writer.publish(app.outdir)
         icons.subset_fonts(app.outdir)
         scripts.drop_unused_files(app.outdir)
