@@ -158,11 +158,12 @@ def _build(course, lab, o):
 
 
 def _release(course, lab, o):
+    from labs.grading.inbox.roster import called
     from labs.grading.text import due
     from labs.grading.text.release import release
 
     print(release(course, lab, o.due))
-    print("\n".join(due.lines(course, lab)))
+    print("\n".join(due.lines(course, lab, called(course, lab))))
 
 
 def _kit(course, lab, o):
@@ -194,10 +195,11 @@ def _collect(course, lab, o):
 
 
 def _grade(course, lab, o):
+    from labs.grading.inbox.roster import called
     from labs.grading.text import due
 
     edited = _check_release(course, lab)
-    dates = due.lines(course, lab)  # read in any case: a date that cannot be understood is an error before anything is graded
+    dates = due.lines(course, lab, called(course, lab))  # in any case: one that cannot be read is an error before anything is graded
     if not o.quiet:
         print("\n".join(edited + dates), flush=True)
     if o.engine == "nbgrader":
@@ -368,6 +370,8 @@ def _gradebook(course, _, o):
     everybody = sorted({student for lab in labs for student in lab.there})
     if people and (outside := people.outside(everybody)):
         print(f"Not in the roster, and kept: {len(outside)} ({', '.join(outside[:10])}{' …' if len(outside) > 10 else ''})")
+    strangers = {s for lab in labs for s in lab.extended if s not in {*lab.there, *lab.rows} and not (people and people.of_named(s))}
+    _left_out("In extensions.csv, and nobody here", sorted(strangers))
     if not people and (alike := term.split(labs)):
         print(f"One student under several numbers? {'; '.join(map(', '.join, alike[:5]))}. A roster.csv with names puts them into one row")
     for title, counts in (("Counted", True), ("Not counted", False)):

@@ -8,6 +8,7 @@ import pytest
 from labs.grading.__main__ import main
 from labs.grading.course import SETTINGS, Course, RoadError
 from labs.grading.desk.late import PerDay
+from labs.grading.inbox.roster import called
 from labs.grading.marks.gradebook import penalties
 from labs.grading.text import due
 
@@ -137,11 +138,34 @@ def test_extensions_of_single_students_come_and_go(course, capsys):
     path.unlink()
 
 
+@pytest.mark.parametrize("name", ["ada", "ADA", "Ng, Ada", "Ada Ng", "4711", "an12", "ada@x.example"])
+def test_an_extension_names_a_student_as_the_roster_does(course, name):
+    (course.root / "roster.csv").write_text(
+        'name,id,number,email\n"Ng, Ada",an12,4711,ada@x.example\n"Öz, Ben",boz,4712,ben@x.example\n"Öz, Eve",eoz,4713,\n', encoding="utf-8"
+    )
+    path = course.root / "extensions.csv"
+    path.write_text(f'Student;Lab;Until\n"{name}";2;2 days\nÖz;2;9\n', encoding="utf-8")
+    try:
+        assert taken(course) == {"ada": 0, "ben": 30, "cy": 0}
+        told = due.lines(course, LAB, called(course, LAB))
+        assert "Extension: ada until Sunday" in told[1] and "nothing handed in" not in told[1]
+        assert told[2].startswith("Extension: Öz until") and told[2].endswith("(nothing handed in under this name yet)")
+        path.write_text(f'student,lab,until\n"{name}",2,2 days\nada,2,9\n', encoding="utf-8")
+        with pytest.raises(RoadError, match="line 3: ada has two extensions"):
+            penalties(course, LAB)
+    finally:
+        path.write_text("student,lab,until\n", encoding="utf-8")
+        assert taken(course) == {"ada": 20, "ben": 30, "cy": 0}
+        path.unlink()
+        (course.root / "roster.csv").unlink()
+
+
 @pytest.mark.parametrize(
     ("text", "word"),
     [
         ("", "columns student, lab, until"),
-        ("student;lab;until\n", "columns student, lab, until"),
+        ("student;lab;when\n", "columns student, lab, until; got student, lab, when"),
+        ("student;lab;until\nada;2;soon\n", "line 2: date: expected"),
         ("student,lab,until\nada,2,soon\n", "line 2: date: expected"),
         ("student,lab,until\nada,2,\n", "line 2: expected a student"),
         ("student,lab,until\nada,2\n", "line 2: expected a student"),

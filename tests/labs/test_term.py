@@ -65,7 +65,8 @@ def test_missing_and_zero_are_told_apart_and_nobody_is_dropped(course):
 
 def test_weights_late_penalties_and_extensions_are_in_it(course, capsys):
     (course.root / "weights.csv").write_text("\ufefflab;weight\n1;1,5\nlab02_rnn;4.5\n5;20%\n", encoding="utf-8")
-    (course.root / "extensions.csv").write_text("student,lab,until\nzoë,2,2027-06-01 12:00 UTC\nada,2,3 days\n", encoding="utf-8")
+    given = "student,lab,until\nZoë,2,2027-06-01 12:00 UTC\nAda Ng,2,3 days\nadda,2,3\n"
+    (course.root / "extensions.csv").write_text(given, encoding="utf-8")
     with course.book() as book:
         book.find_submission_notebook(TWO, TWO, "ben").late_submission_penalty = 9.0
         book.db.commit()
@@ -82,6 +83,7 @@ def test_weights_late_penalties_and_extensions_are_in_it(course, capsys):
         said = capsys.readouterr().out
         assert "Counted: lab01_sequences (weight 1.5), lab02_rnn (weight 4.5)\n" in said
         assert "Not counted: lab03_bptt (weight 0, no graded submission), lab05_lstm (weight 20, not released)\n" in said
+        assert "In extensions.csv, and nobody here: 1 (adda)\n" in said
         assert "ben: late penalty: 9 → 0" in said, "no penalty is set in this course: the table is made of penalties that are up to date"
     finally:
         (course.root / "weights.csv").unlink()

@@ -9,7 +9,7 @@ import re
 
 from labs.grading.course import RoadError
 from labs.grading.desk.export import NOT_GRADED, NOTHING, OUTSIDE, everyone, names_of, write_table
-from labs.grading.inbox.roster import roster
+from labs.grading.inbox.roster import called, roster
 from labs.grading.inbox.tables import read_table
 from labs.grading.text import due, source
 
@@ -136,7 +136,8 @@ def _lab(course, book, name, given, now, released):
     end = due.due(course, name)
     rows = {row.student.id: row for row in book.assignment_submissions(name)}
     why = "no graded submission" if not rows else f"not due until {due.said(end)}" if end and end > now else ""
-    return Lab(name, weight, book.find_assignment(name).max_score, rows, course.students(name), due.extensions(course, name) or {}, why)
+    extended = due.extensions(course, name, called(course, name)) or {}
+    return Lab(name, weight, book.find_assignment(name).max_score, rows, course.students(name), extended, why)
 
 
 def _marks(lab, student, now):

@@ -32,6 +32,7 @@ class Person:
     name: str
     email: str
     line: int
+    cells: tuple = ()
 
     def __str__(self):
         return f"{self.name} ({self.student})" if self.name and self.name != self.student else self.student
@@ -72,6 +73,25 @@ class Roster:
         """The person whom this course calls ``name``; None if there is none."""
         return self.of.get(name) or self._named.get(name)
 
+    def called(self, students):
+        """A function: a name, a login, a number or an address that a teacher wrote → which of ``students`` that is.
+
+        It is the name itself where it is a student's, or where no line of the roster, or more than one, has it.
+        """
+        lines = collections.defaultdict(set)
+        for person in self.persons:
+            for key in {*map(_folded, (*person.cells, person.student, person.name)), *self._ids[person]} - {""}:
+                lines[key].add(person)
+
+        def student(name):
+            persons = lines[name] or lines[_folded(name)]
+            if name in students or len(persons) != 1:
+                return name
+            (person,) = persons
+            return next((one for one in self._ids[person] if one in students), self.named(person))
+
+        return student
+
     def ids(self, name):
         """All that the files of the student ``name`` are called."""
         person = self.of_named(name)
@@ -110,6 +130,12 @@ def roster(course):
     for _, students in sorted(labs.items()):  # each on its own: a student may have another number in the next one
         _match(sorted(students), persons, cells, of)
     return Roster(persons, of, notes)
+
+
+def called(course, lab):
+    """:meth:`Roster.called` for those who handed in a lab; None without a roster."""
+    found = roster(course)
+    return found and found.called(course.students(lab))
 
 
 def said(found, students, most=10):
@@ -160,7 +186,7 @@ def _persons(path, titles, rows, lines):
             notes.append(f"{path.name}, line {line}: no student, left out: {', '.join(filter(None, row))[:60]}")
             continue
         email = row[mail] if mail is not None and ADDRESS.fullmatch(row[mail]) else ""
-        person = Person(student, full, email, line)
+        person = Person(student, full, email, line, tuple(row))
         twin = seen.setdefault(student.casefold(), person)
         if twin is person:
             persons.append(person)

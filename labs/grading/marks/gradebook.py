@@ -7,6 +7,7 @@ import logging
 import nbformat
 
 from labs.grading.files import write_whole
+from labs.grading.inbox.roster import called
 from labs.grading.text import due
 
 
@@ -90,7 +91,7 @@ def penalties(course, lab):
     """Extensions, then late penalties of a lab by the plugin that the course's nbgrader_config.py names."""
     from nbgrader.preprocessors import AssignLatePenalties
 
-    given = due.extensions(course, lab)
+    given = due.extensions(course, lab, called(course, lab))
     if given is not None:
         due.extend(course, lab, given)
     with course.book() as book:

@@ -10,6 +10,7 @@ from labs.grading.course import RoadError
 from labs.grading.files import write_whole
 
 FORM = "'2027-01-15 23:59 Europe/Berlin' or '2027-01-15T23:59+01:00'"
+NOT_THERE = " (nothing handed in under this name yet)"
 _LOCAL = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d)(?: (UTC|\w+(?:/[\w+-]+)+))?", re.ASCII)
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _DAYS = re.compile(r"(\d{1,3})(?: days?)?", re.ASCII)
@@ -94,10 +95,11 @@ def due(course, lab):
     return when.replace(tzinfo=datetime.UTC).astimezone(zone)
 
 
-def extensions(course, lab):
+def extensions(course, lab, called=None):
     """Student → until when they may hand in ``lab``, from the course's ``extensions.csv``; None if there is no such file.
 
     Its columns are ``student``, ``lab`` and ``until``: a date, or a number of days after the due date.
+    ``called`` gives the student whom a name in it means (see :meth:`labs.grading.inbox.roster.Roster.called`); by default each is its own.
 
     Raises
     ------
@@ -114,7 +116,9 @@ def extensions(course, lab):
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise RoadError(f"{path}: expected UTF-8") from None
-    rows = csv.DictReader(text.splitlines())
+    lines = text.splitlines()
+    rows = csv.DictReader(lines, delimiter=max(",;\t", key=(lines or [""])[0].count))
+    rows.fieldnames = [title.strip().casefold() for title in rows.fieldnames or ()]
     if not {"student", "lab", "until"} <= set(rows.fieldnames or ()):
         raise RoadError(f"{path}: expected the columns student, lab, until; got {', '.join(rows.fieldnames or ['nothing'])}")
     for row in rows:
@@ -133,6 +137,7 @@ def extensions(course, lab):
                 raise RoadError(f"{said(when)} is before the due date, {said(end)}")
         except (RoadError, ValueError) as problem:
             raise RoadError(f"{where}: {problem}") from None
+        student = called(student) if called else student
         if student in found:
             raise RoadError(f"{where}: {student} has two extensions for {lab}")
         found[student] = when
@@ -148,13 +153,13 @@ def extend(course, lab, found):
         book.db.commit()
 
 
-def lines(course, lab):
-    """What to print of a lab's dates before it is graded."""
+def lines(course, lab, called=None):
+    """What to print of a lab's dates before it is graded; ``called`` is that of :func:`extensions`."""
     end = due(course, lab)
     told = [f"Due: {said(end) if end else 'no date set'}"]
     there = course.students(lab)
-    for student, when in sorted((extensions(course, lab) or {}).items()):
-        told.append(f"Extension: {student} until {said(when)}" + ("" if student in there else " (nothing handed in under this name yet)"))
+    for student, when in sorted((extensions(course, lab, called) or {}).items()):
+        told.append(f"Extension: {student} until {said(when)}" + ("" if student in there else NOT_THERE))
     return told
 
 
