@@ -616,3 +616,200 @@ CONSTANT = {
         "bidirectional": "def bidirectional(x, forward_params, backward_params, lengths):\n    return np.full((*x.shape[:2], 2 * len(forward_params[2])), 0.5)",
     },
 }
+
+WRONG |= {
+    "negative values cut": ("rnn_step", "np.tanh(a)", "np.maximum(np.tanh(a), 0)"),
+    "a tanh for each term": ("rnn_step", None, "def rnn_step(x_t, h_prev, W_xh, W_hh, b_h):\n    return np.tanh(x_t @ W_xh) + np.tanh(h_prev @ W_hh) + np.tanh(b_h)\n"),
+    "state and input joined in the other order": ("rnn_step", "x_t @ W_xh + h_prev @ W_hh", "np.hstack([h_prev, x_t]) @ np.vstack([W_xh, W_hh])"),
+    "the sum of the bias": ("rnn_step", "+ b_h", "+ b_h.sum()"),
+    "a logistic function": ("rnn_step", "np.tanh(a)", "1 / (1 + np.exp(-a))"),
+    "no tanh": ("rnn_step", "np.tanh(a)", "a"),
+    "the state is added": ("rnn_step", "np.tanh(a)", "h_prev + np.tanh(a)"),
+    "bias after the tanh": ("rnn_step", " + b_h\n    return np.tanh(a)", "\n    return np.tanh(a) + b_h"),
+    "tanh of the state first": ("rnn_step", "h_prev @ W_hh", "np.tanh(h_prev) @ W_hh"),
+    "padding read as zeros": ("rnn_forward", "        h = np.where(alive[:, None], new, h)\n", "        h = step(np.where(alive[:, None], x[:, t], 0), h, W_xh, W_hh, b_h)\n"),
+    "one true step too few": ("rnn_forward", "t < lengths", "t < lengths - 1"),
+    "all steps from h_0": ("rnn_forward", "step(x[:, t], h, W_xh", "step(x[:, t], np.zeros((B, H)) if h_0 is None else h_0, W_xh"),
+    "time runs backwards": ("rnn_forward", "in range(T)", "in range(T - 1, -1, -1)"),
+    "as many steps as rows": ("rnn_forward", "in range(T)", "in range(min(B, T))"),
+    "steps first": ("rnn_forward", "return h_seq, h", "return h_seq.swapaxes(0, 1), h"),
+    "an axis too many": ("rnn_forward", "return h_seq, h", "return h_seq, h[:, None]"),
+    "last state first": ("rnn_forward", "return h_seq, h", "return h, h_seq"),
+    "only h_seq": ("rnn_forward", "return h_seq, h", "return h_seq"),
+    "not a number becomes 0": ("rnn_forward", "    h_seq = np.zeros((B, T, H))\n", "    h_seq = np.zeros((B, T, H))\n    x = np.nan_to_num(x)\n    true, lengths = lengths, np.full(B, T)\n"),
+    "h_T of the mean length": ("rnn_forward", "return h_seq, h", "return h_seq, h_seq[:, int(np.mean(lengths)) - 1]"),
+    "h_0 and a first step": ("rnn_forward", "        h = h_0.copy()", "        h = np.tanh(h_0)"),
+    "lengths in order": ("rnn_forward", "    h_seq = np.zeros((B, T, H))\n", "    h_seq, lengths = np.zeros((B, T, H)), np.sort(lengths)\n"),
+    "state of the padding lost": ("rnn_forward", "h = np.where(alive[:, None], new, h)", "h = np.where(alive[:, None], new, 0)"),
+    "bias over the steps": ("temporal_affine", "h_seq @ W_hy + b_y", "h_seq @ W_hy + b_y / h_seq.shape[1]"),
+    "db_y for each step": ("temporal_affine", "dlogits.sum(axis=(0, 1))", "dlogits.sum(axis=0)"),
+    "db_y for each row": ("temporal_affine", "dlogits.sum(axis=(0, 1))", "dlogits.sum(axis=1)"),
+    "dW_hy for each row": ("temporal_affine", "h_seq.reshape(B * T, H).T @ dlogits.reshape(B * T, V)", "np.einsum('bth,btv->bhv', h_seq, dlogits)"),
+    "sums before the product": ("temporal_affine", "h_seq.reshape(B * T, H).T @ dlogits.reshape(B * T, V)", "np.outer(h_seq.sum((0, 1)), dlogits.sum((0, 1)))"),
+    "dW_hy over the steps": ("temporal_affine", "dlogits.reshape(B * T, V)\n", "dlogits.reshape(B * T, V) / T\n"),
+    "dh_seq through a slope": ("temporal_affine", "dlogits @ W_hy.T", "dlogits @ W_hy.T * (1 - h_seq ** 2)"),
+    "weights first": ("temporal_affine", "return dh_seq, dW_hy, db_y", "return dW_hy, db_y, dh_seq"),
+    "rows and steps in another order": ("temporal_affine", "h_seq.reshape(B * T, H).T", "h_seq.swapaxes(0, 1).reshape(B * T, H).T"),
+    "logits of the last step": ("temporal_affine", "return h_seq @ W_hy + b_y", "return h_seq[:, -1] @ W_hy + b_y"),
+    "dh_seq summed over the steps": ("temporal_affine", "dlogits @ W_hy.T", "dlogits.sum(1, keepdims=True) @ W_hy.T + 0 * h_seq"),
+    "the sum, not the mean": ("masked_cross_entropy", "loss = nll[mask].sum() / N", "loss = nll[mask].sum()"),
+    "a gradient of the sum": ("masked_cross_entropy", "[mask] / N", "[mask]"),
+    "bits": ("masked_cross_entropy", "loss = nll[mask].sum() / N", "loss = nll[mask].sum() / N / np.log(2)"),
+    "masked logits are 0": ("masked_cross_entropy", "    N = mask.sum()\n", "    N = mask.size\n    logits = logits * mask[:, :, None]\n    mask = mask | True\n"),
+    "mask forgotten in the gradient": ("masked_cross_entropy", "dlogits[mask] = (np.exp(logp) - onehot)[mask] / N", "dlogits = (np.exp(logp) - onehot) / N"),
+    "p without the target": ("masked_cross_entropy", "(np.exp(logp) - onehot)", "np.exp(logp)"),
+    "target less p": ("masked_cross_entropy", "(np.exp(logp) - onehot)", "(onehot - np.exp(logp))"),
+    "softmax over the steps": ("masked_cross_entropy", "np.exp(z).sum(axis=2, keepdims=True)", "np.exp(z).sum(axis=1, keepdims=True)"),
+    "one less p": ("masked_cross_entropy", "-np.take_along_axis(logp, targets[:, :, None], 2)[:, :, 0]", "1 - np.take_along_axis(np.exp(logp), targets[:, :, None], 2)[:, :, 0]"),
+    "the mask the other way round": ("masked_cross_entropy", "    N = mask.sum()\n", "    mask = ~mask\n    N = mask.sum()\n"),
+    "sign of the loss": ("masked_cross_entropy", "nll = -np", "nll = np"),
+    "loss of each row": ("masked_cross_entropy", "loss = nll[mask].sum() / N", "loss = (nll * mask).sum(1) / N"),
+    "largest of the targets": ("masked_cross_entropy", "np.eye(V)[targets]", "np.eye(V)[logits.argmax(2)]"),
+    "gradient first": ("masked_cross_entropy", "return loss, dlogits", "return dlogits, loss"),
+    "gradient of the logits alone": ("masked_cross_entropy", "np.exp(logp) - onehot", "np.exp(z) - onehot"),
+    "repeated ids once": ("embedding_backward", "    for b in range(B):\n        for t in range(T):\n            dW[ids[b, t]] += dx[b, t]\n", "    dW[ids] += dx\n"),
+    "symbols first, then the other way": ("embedding_backward", "return dW", "return dW.T"),
+    "ids in another order": ("embedding_backward", "dW[ids[b, t]] += dx[b, t]", "dW[ids.T.ravel()[b * T + t]] += dx[b, t]"),
+    "id of the row's first place": ("embedding_backward", "dW[ids[b, t]]", "dW[ids[b, 0]]"),
+    "how often, not how much": ("embedding_backward", "+= dx[b, t]", "+= 1"),
+    "last row of places forgotten": ("embedding_backward", "range(B)", "range(max(1, B - 1))"),
+    "last step forgotten": ("embedding_backward", "range(T)", "range(T - 1)"),
+    "next id": ("embedding_backward", "dW[ids[b, t]]", "dW[ids[b, (t + 1) % T]]"),
+    "sizes only": ("embedding_backward", "+= dx[b, t]", "+= np.abs(dx[b, t])"),
+    "an id too high": ("embedding_backward", "dW[ids[b, t]]", "dW[(ids[b, t] + 1) % V]"),
+    "random numbers of its own": ("sample", "u[t]", "np.random.default_rng(t).random()"),
+    "first in the result": ("sample", "return out", "return np.concatenate([[first], out[:-1]]).astype(int)"),
+    "one symbol too few": ("sample", "return out", "return out[:-1]"),
+    "u from its end": ("sample", "u[t]", "u[len(u) - 1 - t]"),
+    "probabilities in order of size": ("sample", "np.cumsum(p)", "np.cumsum(np.sort(p)[::-1])"),
+    "not divided by the sum": ("sample", "        p = p / p.sum()\n", ""),
+    "probabilities fed back": ("sample", "W_e[now][None]", "(W_e[now][None] if t == 0 else (p @ W_e)[None])"),
+    "temperature of the state": ("sample", "z = (h @ W_hy + b_y)[0] / temperature", "z = (h / temperature @ W_hy + b_y)[0]"),
+    "temperature squared": ("sample", "/ temperature", "/ temperature ** 2"),
+    "step before the symbol is known": ("sample", "W_e[now][None], h,", "W_e[out[t - 2] if t > 1 else first][None], h,"),
+    "cumulative sum from the other end": ("sample", "np.cumsum(p)", "np.cumsum(p)[::-1]"),
+    "one u for all": ("sample", "u[t]", "u[0]"),
+    "put below each other": ("bidirectional", "return out", "return np.concatenate([out[:, :, :H], out[:, :, H:]], axis=1)"),
+    "backward network reads forwards": ("bidirectional", "x[b, :n][::-1]", "x[b, :n]"),
+    "backward state of the whole row": ("bidirectional", "back[b, :n][::-1]", "back[b, n - 1]"),
+    "padding of the backward half kept": ("bidirectional", "out[b, :n, H:] = back[b, :n][::-1]", "out[b, :, H:] = np.concatenate([back[b, :n][::-1], np.repeat(back[b, :1], T - n, 0)])"),
+    "rolled, not turned": ("bidirectional", "x[b, :n][::-1]", "np.roll(x[b, :n], 1, 0)"),
+    "mean of both": ("bidirectional", "return out", "return (out[:, :, :H] + out[:, :, H:]) / 2"),
+    "backward states of row 0": ("bidirectional", "back[b, :n][::-1]", "back[0, :n][::-1]"),
+    "backward reads its forward half": ("bidirectional", "    for b in range(B):\n        n = lengths[b]\n        turned", "    x = x + 0\n    x[:, :, 0] += ahead[:, :, 0]\n    for b in range(B):\n        n = lengths[b]\n        turned"),
+    "full rows only turned": ("bidirectional", "turned[b, :n] = x[b, :n][::-1]", "turned[b, :n] = x[b, :n][::-1] if n == T else x[b, :n]"),
+}
+
+RIGHT |= {
+    "numpy's own tools": {
+        "masked_cross_entropy": """
+        def masked_cross_entropy(logits, targets, mask):
+            z, m = np.asarray(logits, np.float64), np.asarray(mask, np.float64)
+            log_p = z - np.logaddexp.reduce(z, axis=-1, keepdims=True)
+            N = max(m.sum(), 1.0)
+            b, t = np.indices(targets.shape)
+            d = np.exp(log_p)
+            d[b, t, targets] -= 1.0
+            return float(np.where(mask, -log_p[b, t, targets], 0.0).sum() / N), np.where(mask[..., None], d, 0.0) / N
+        """,
+        "embedding_backward": """
+        def embedding_backward(dx, ids, V: int) -> np.ndarray:
+            flat, table = dx.reshape(-1, dx.shape[-1]), np.zeros((V, dx.shape[-1]))
+            np.add.at(table, ids.ravel(), flat)
+            return table
+        """,
+        "temporal_affine": """
+        def temporal_affine(h_seq, W_hy, b_y):
+            return np.tensordot(h_seq, W_hy, axes=1) + b_y
+
+        def temporal_affine_backward(dlogits, h_seq, W_hy):
+            return np.inner(dlogits, W_hy), np.tensordot(h_seq, dlogits, axes=([0, 1], [0, 1])), np.add.reduce(dlogits, (0, 1))
+        """,
+    },
+    "a class that keeps its weights": {
+        "rnn_forward": """
+        class Network:
+            def __init__(self, W_xh, W_hh, b_h):
+                self.W_xh, self.W_hh, self.b_h = W_xh, W_hh, b_h
+
+            def __call__(self, x_t, h):
+                return np.tanh(x_t @ self.W_xh + h @ self.W_hh + self.b_h)
+
+        def rnn_forward(x, W_xh, W_hh, b_h, h_0=None, lengths=None):
+            network, (B, T, _) = Network(W_xh, W_hh, b_h), x.shape
+            rows, last = [], []
+            for b in range(B):
+                h = np.zeros(len(b_h)) if h_0 is None else h_0[b]
+                n = T if lengths is None else int(lengths[b])
+                row = [h := network(x_t, h) for x_t in x[b, :n]] + [np.zeros(len(b_h))] * (T - n)
+                rows.append(row)
+                last.append(row[n - 1])
+            return np.array(rows), np.array(last)
+        """,
+        "sample": """
+        class Writer:
+            def __init__(self, params, tau):
+                self.p, self.tau, self.h = params, tau, np.zeros_like(params["b_h"], dtype=float)
+
+            def write(self, symbol, u):
+                self.h = np.tanh(self.p["W_e"][symbol] @ self.p["W_xh"] + self.h @ self.p["W_hh"] + self.p["b_h"])
+                z = (self.h @ self.p["W_hy"] + self.p["b_y"]) / self.tau
+                weights = np.exp(z - max(z))
+                total, below = weights.sum(), 0.0
+                for k, w in enumerate(weights):
+                    below += w / total
+                    if below > u:
+                        return k
+                return len(weights) - 1
+
+        def sample(first, u, params, temperature=1.0):
+            writer, symbols = Writer(params, temperature), [first]
+            for number in u:
+                symbols.append(writer.write(symbols[-1], number))
+            return np.array(symbols[1:], dtype=np.int64)
+        """,
+    },
+    "index arrays": {
+        "bidirectional": """
+        def bidirectional(x, forward_params, backward_params, lengths):
+            t = np.arange(x.shape[1])
+            turn = np.where(t < lengths[:, None], lengths[:, None] - 1 - t, t)[:, :, None]
+            ahead = forward(x, *forward_params, lengths=lengths)[0]
+            back = forward(np.take_along_axis(x, turn, axis=1), *backward_params, lengths=lengths)[0]
+            return np.dstack([ahead, np.take_along_axis(back, turn, axis=1)])
+        """,
+        "embedding_backward": """
+        def embedding_backward(dx, ids, V):
+            return np.array([dx[ids == v].sum(axis=0) for v in range(V)])
+        """,
+        "rnn_step": """
+        def rnn_step(x_t, h_prev, W_xh, W_hh, b_h):
+            ones = np.ones((len(x_t), 1))
+            return np.tanh(np.concatenate([x_t, h_prev, ones], axis=-1) @ np.concatenate([W_xh, W_hh, [b_h]]))
+        """,
+    },
+    "scipy and one matrix": {
+        "masked_cross_entropy": """
+        from scipy import sparse
+        def masked_cross_entropy(logits, targets, mask):
+            z = logits[mask].astype(float)
+            n = len(z)
+            d = np.zeros(logits.shape)
+            if not n:
+                return 0.0, d
+            top = z.max(1)
+            log_sum = top + np.log(np.exp(z - top[:, None]).sum(1))
+            right = z[np.arange(n), targets[mask]]
+            hot = sparse.csr_matrix((np.ones(n), (np.arange(n), targets[mask])), shape=z.shape).toarray()
+            d[mask] = (np.exp(z - log_sum[:, None]) - hot) / n
+            return (log_sum - right).mean(), d
+        """,
+        "embedding_backward": """
+        from scipy.sparse import coo_matrix
+        def embedding_backward(dx, ids, V):
+            n = ids.size
+            lookup = coo_matrix((np.ones(n), (np.arange(n), ids.flatten())), shape=(n, V))
+            return lookup.T @ dx.reshape(n, -1)
+        """,
+    },
+}
