@@ -448,3 +448,198 @@ CONSTANT = {
         "jacobian_product": "def jacobian_product(h_seq, W_hh, s, t):\n    return np.tile(np.eye(len(W_hh)), (len(h_seq), 1, 1)) * 1.5",
     },
 }
+
+WRONG |= {
+    "W_xh for both": ("step_backward", "dh_prev = da @ W_hh.T", "dh_prev = da @ (W_xh.T @ W_xh).T"),
+    "slope 1 + h^2": ("step_backward", "1 - h_t ** 2", "1 + h_t ** 2"),
+    "the state for the slope": ("step_backward", "dh_t * (1 - h_t ** 2)", "dh_t * h_t"),
+    "root of the slope": ("step_backward", "(1 - h_t ** 2)", "np.sqrt(1 - h_t ** 2)"),
+    "slope twice": ("step_backward", "(1 - h_t ** 2)", "(1 - h_t ** 2) ** 2"),
+    "weights before the slope": ("step_backward", "dW_hh = h_prev.T @ da", "dW_hh = h_prev.T @ dh_t"),
+    "inputs before the slope": ("step_backward", "dW_xh = x_t.T @ da", "dW_xh = x_t.T @ dh_t"),
+    "weights first": ("step_backward", "return dx_t, dh_prev, dW_xh, dW_hh, db_h", "return dW_xh, dW_hh, db_h, dx_t, dh_prev"),
+    "state first": ("step_backward", "return dx_t, dh_prev,", "return dh_prev, dx_t,"),
+    "no bias": ("step_backward", "dW_hh, db_h\n", "dW_hh\n"),
+    "bias with an axis": ("step_backward", "da.sum(axis=0)", "da.sum(axis=0, keepdims=True)"),
+    "bias over the units": ("step_backward", "da.sum(axis=0)", "da.sum(axis=1)"),
+    "da itself comes back": ("step_backward", "dh_prev = da @ W_hh.T", "dh_prev = da"),
+    "slope of the state before in dh_prev": ("step_backward", "dh_prev = da @ W_hh.T", "dh_prev = da @ W_hh.T * (1 - h_prev ** 2)"),
+    "slope after the weights": ("step_backward", "dh_prev = da @ W_hh.T", "dh_prev = dh_t @ W_hh.T * (1 - h_t ** 2)"),
+    "dW_hh of da alone": ("step_backward", "h_prev.T @ da", "da.T @ da"),
+    "time runs forwards": ("rnn_backward", "reversed(range(T))", "range(T)"),
+    "slope before the step too": ("rnn_backward", "dh = dh_seq[:, t] + carry", "dh = (dh_seq[:, t] + carry) * (1 - h_seq[:, t] ** 2)"),
+    "loss of the step after": ("rnn_backward", "dh = dh_seq[:, t] + carry", "dh = dh_seq[:, min(t + 1, T - 1)] + carry"),
+    "only the last loss": ("rnn_backward", "dh = dh_seq[:, t] + carry", "dh = (dh_seq[:, t] if t == T - 1 else 0) + carry"),
+    "input of the step before": ("rnn_backward", "step_back(dh, x[:, t],", "step_back(dh, x[:, t - 1],"),
+    "carry less the loss": ("rnn_backward", "dh_seq[:, t] + carry", "dh_seq[:, t] - carry"),
+    "weights in another order": ("rnn_backward", "return dx, carry, dW_xh, dW_hh, db_h", "return dx, carry, dW_hh, dW_xh, db_h"),
+    "dh_0 with an axis": ("rnn_backward", "return dx, carry,", "return dx, carry[:, None],"),
+    "losses in the wrong order": ("rnn_backward", "dh_seq[:, t] + carry", "dh_seq[:, T - 1 - t] + carry"),
+    "steps first": ("rnn_backward", "return dx,", "return dx.swapaxes(0, 1),"),
+    "h_prev of step 1 is h_1": ("rnn_backward", "h_seq[:, t - 1] if t > 0 else h_0", "h_seq[:, max(t - 1, 0)] if t > 0 or T > 1 else h_0"),
+    "first step not reached": ("rnn_backward", "reversed(range(T))", "range(T - 1, 0, -1)"),
+    "last step not read": ("rnn_backward", "reversed(range(T))", "reversed(range(T - 1))"),
+    "dx holds the carries": ("rnn_backward", "dx[:, t], carry, a, b, c = step_back(dh, x[:, t], h_prev, h_seq[:, t], W_xh, W_hh)", "_, carry, a, b, c = step_back(dh, x[:, t], h_prev, h_seq[:, t], W_xh, W_hh)\n        dx[:, t] = dh[:, :1]"),
+    "bias of the last loop only": ("rnn_backward", "db_h += c", "db_h = c"),
+    "inputs' weights of the last loop only": ("rnn_backward", "dW_xh += a", "dW_xh = a"),
+    "carry of row 0 for all": ("rnn_backward", "dh_seq[:, t] + carry", "dh_seq[:, t] + carry[:1]"),
+    "k1 and k2 exchanged": ("truncated_bptt", "    T = x.shape[1]\n", "    T = x.shape[1]\n    k1, k2 = k2, k1\n"),
+    "state after the first step of the window": ("truncated_bptt", "h_seq[:, s - 1]", "h_seq[:, s]"),
+    "windows of k2 steps": ("truncated_bptt", "range(0, T, k1)", "range(0, T, k2)"),
+    "first window only": ("truncated_bptt", "range(0, T, k1)", "range(0, min(T, k1), k1)"),
+    "all that the window gives": ("truncated_bptt", "    return dW_xh, dW_hh, db_h", "    return (*grads[:2], dW_xh, dW_hh, db_h)"),
+    "weights exchanged": ("truncated_bptt", "return dW_xh, dW_hh, db_h", "return dW_hh, dW_xh, db_h"),
+    "never cut": ("truncated_bptt", "s = max(0, a + k1 - k2)", "s = 0"),
+    "one loss too many left out": ("truncated_bptt", "dh[:, :a - s] = 0", "dh[:, :a - s + (s > 0)] = 0"),
+    "one loss too few left out": ("truncated_bptt", "dh[:, :a - s] = 0", "dh[:, :max(a - s - 1, 0)] = 0"),
+    "overwritten by each window": ("truncated_bptt", "dW_hh += grads[3]", "dW_hh = grads[3]"),
+    "inputs of the whole sequence": ("truncated_bptt", "rnn_back(dh, x[:, s:e],", "rnn_back(dh, x[:, :e - s],"),
+    "the window's states from its start": ("truncated_bptt", "h_seq[:, s:e], W_xh", "h_seq[:, :e - s], W_xh"),
+    "k2 less k1 counted twice": ("truncated_bptt", "a + k1 - k2", "a + k1 - 2 * k2 + k1"),
+    "new losses only in full windows": ("truncated_bptt", "        dW_xh += grads[2]", "        grads = [g * (e - a) / k1 for g in grads]\n        dW_xh += grads[2]"),
+    "the other sign": ("grad_check", "loss(up, problem) - loss(down, problem)", "loss(down, problem) - loss(up, problem)"),
+    "backward difference": ("grad_check", "(loss(up, problem) - loss(down, problem)) / (2 * eps)", "(loss(params, problem) - loss(down, problem)) / eps"),
+    "five points": ("grad_check", "/ (2 * eps)", "/ (2 * eps) * 1.0000001 + eps ** 2"),
+    "rounded": ("grad_check", "    return grads\n", "    return {k: np.round(v, 4) for k, v in grads.items()}\n"),
+    "names of gradients": ("grad_check", "grads[name] = g", "grads['d' + name] = g"),
+    "a list": ("grad_check", "    return grads\n", "    return list(grads.values())\n"),
+    "first array only": ("grad_check", "    return grads\n", "    return {k: v if k == next(iter(params)) else 0 * v for k, v in grads.items()}\n"),
+    "halved distance": ("grad_check", "/ (2 * eps)", "/ (eps / 2)"),
+    "eps of its own": ("grad_check", "        p = params[name]\n", "        p, eps = params[name], 1e-5\n"),
+    "twice up": ("grad_check", "down[name][i] -= eps", "down[name][i] += 0"),
+    "smallest error": ("grad_check", "np.max(np.abs(g - n) / below)", "np.min(np.abs(g - n) / below)"),
+    "all errors": ("grad_check", "np.max(np.abs(g - n) / below)", "np.abs(g - n) / below"),
+    "absolute error": ("grad_check", "np.abs(g - n) / below", "np.abs(g - n)"),
+    "least of the two below": ("grad_check", "np.maximum(np.maximum(np.abs(g), np.abs(n)), 1e-8)", "np.maximum(np.minimum(np.abs(g), np.abs(n)), 1e-8)"),
+    "1e-12 below": ("grad_check", "1e-8)", "1e-12)"),
+    "0 / 0": ("grad_check", "np.maximum(np.maximum(np.abs(g), np.abs(n)), 1e-8)", "np.maximum(np.abs(g), np.abs(n))"),
+    "sizes without signs": ("grad_check", "np.abs(g - n) / below", "np.abs(np.abs(g) - np.abs(n)) / below"),
+    "squared": ("grad_check", "np.abs(g - n) / below", "(g - n) ** 2 / below ** 2"),
+    "in percent": ("grad_check", "np.max(np.abs(g - n) / below)", "100 * np.max(np.abs(g - n) / below)"),
+    "a sum of Jacobians": ("jacobian_product", "out = J @ out", "out = J + (out if r > s + 1 else 0)"),
+    "the result turned": ("jacobian_product", "return out", "return out.transpose(0, 2, 1)"),
+    "slope squared": ("jacobian_product", "1 - h_seq[:, r - 1] ** 2", "(1 - h_seq[:, r - 1] ** 2) ** 2"),
+    "steps counted from 0": ("jacobian_product", "h_seq[:, r - 1]", "h_seq[:, min(r, T - 1)]"),
+    "only the last Jacobian": ("jacobian_product", "out = J @ out", "out = J"),
+    "the first step only": ("jacobian_product", "range(s + 1, t + 1)", "range(s + 1, min(s + 2, t + 1))"),
+    "state of step s for all": ("jacobian_product", "h_seq[:, r - 1]", "h_seq[:, s - 1]"),
+    "state of step t for all": ("jacobian_product", "h_seq[:, r - 1]", "h_seq[:, t - 1]"),
+    "diagonal of W_hh": ("jacobian_product", "W_hh.T[None]", "np.diag(np.diag(W_hh))[None]"),
+    "zeros for no step": ("jacobian_product", "return out", "return out if t > s else 0 * out"),
+    "ones for no step": ("jacobian_product", "return out", "return out if t > s else 0 * out + 1"),
+    "inverse": ("jacobian_product", "return out", "return np.linalg.inv(out)"),
+    "without a batch": ("jacobian_product", "return out", "return out[0]"),
+    "from t down to s": ("jacobian_product", "range(s + 1, t + 1)", "range(t, s, -1)"),
+}
+
+RIGHT |= {
+    "reduce, lambdas and type hints": {
+        "jacobian_product": """
+        from functools import reduce
+        def jacobian_product(h_seq: np.ndarray, W_hh: np.ndarray, s: int, t: int) -> np.ndarray:
+            jacobian = lambda h: np.diag(1.0 - h * h) @ W_hh.T
+            return np.stack([reduce(lambda done, h: jacobian(h) @ done, row[s:t], np.eye(W_hh.shape[0])) for row in h_seq])
+        """,
+        "step_backward": """
+        def step_backward(dh_t, x_t, h_prev, h_t, W_xh, W_hh):
+            da = dh_t - dh_t * np.square(h_t)
+            return [da @ np.transpose(W_xh), np.dot(da, W_hh.T), np.tensordot(x_t, da, (0, 0)), sum(np.outer(h, d) for h, d in zip(h_prev, da)), np.ones(len(da)) @ da]
+        """,
+        "grad_check": """
+        def numeric_gradient(params, problem, eps):
+            moved = lambda name, k, by: {**params, name: params[name] + by * (np.arange(params[name].size) == k).reshape(params[name].shape)}
+            slope = lambda name, k: (loss(moved(name, k, eps), problem) - loss(moved(name, k, -eps), problem)) / (2 * eps)
+            return {name: np.array([slope(name, k) for k in range(p.size)]).reshape(p.shape) for name, p in params.items()}
+
+        def relative_error(g, n):
+            return max((abs(a - b) / max(abs(a), abs(b), 1e-8) for a, b in zip(np.ravel(g), np.ravel(n))), default=0.0)
+        """,
+    },
+    "a class that walks back": {
+        "rnn_backward": """
+        class Walk:
+            def __init__(self, x, h_0, h_seq, W_xh, W_hh):
+                self.x, self.W_xh, self.W_hh = x, W_xh, W_hh
+                self.h = np.concatenate([h_0[:, np.newaxis], h_seq], axis=1)
+
+            def back(self, dh_seq):
+                dh, das = np.zeros_like(self.h[:, 0]), []
+                for t in range(dh_seq.shape[1], 0, -1):
+                    das.append((dh_seq[:, t - 1] + dh) * (1 - self.h[:, t] ** 2))
+                    dh = das[-1] @ self.W_hh.T
+                da = np.stack(das[::-1], axis=1)
+                return da @ self.W_xh.T, dh, np.einsum("btd,bth->dh", self.x, da), np.einsum("bti,btj->ij", self.h[:, :-1], da), np.einsum("bth->h", da)
+
+        def rnn_backward(dh_seq, x, h_0, h_seq, W_xh, W_hh):
+            return Walk(x, h_0, h_seq, W_xh, W_hh).back(dh_seq)
+        """,
+        "truncated_bptt": """
+        def truncated_bptt(dh_seq, x, h_0, h_seq, W_xh, W_hh, k1, k2):
+            T, total, h = x.shape[1], [0, 0, 0], np.concatenate([h_0[:, None], h_seq], 1)
+            a = 0
+            while (e := min(a + k1, T)) > a:
+                da, dh = 0, 0
+                for t in range(e, max(0, a + k1 - k2), -1):
+                    dh = (dh_seq[:, t - 1] if t > a else 0) + dh
+                    da = dh * (1 - h[:, t] ** 2)
+                    total = [s + g for s, g in zip(total, (x[:, t - 1].T @ da, h[:, t - 1].T @ da, da.sum(0)))]
+                    dh = da @ W_hh.T
+                a = e
+            return tuple(total)
+        """,
+    },
+    "one loss at a time": {
+        "truncated_bptt": """
+        def truncated_bptt(dh_seq, x, h_0, h_seq, W_xh, W_hh, k1, k2):
+            sums = [np.zeros_like(W_xh, float), np.zeros_like(W_hh, float), np.zeros(W_hh.shape[1])]
+            for t in range(x.shape[1]):
+                s = max(0, (t // k1) * k1 + k1 - k2)
+                one = np.zeros_like(dh_seq[:, s : t + 1])
+                one[:, -1] = dh_seq[:, t]
+                for total, g in zip(sums, rnn_back(one, x[:, s : t + 1], h_seq[:, s - 1] if s else h_0, h_seq[:, s : t + 1], W_xh, W_hh)[2:]):
+                    total += g
+            return sums
+        """,
+        "rnn_backward": """
+        def rnn_backward(dh_seq, x, h_0, h_seq, W_xh, W_hh):
+            results = None
+            for t in range(x.shape[1]):
+                dh, dx, weights = dh_seq[:, t], np.zeros(x.shape), [0, 0, 0]
+                for r in range(t, -1, -1):
+                    dx[:, r], dh, *more = step_back(dh, x[:, r], h_seq[:, r - 1] if r else h_0, h_seq[:, r], W_xh, W_hh)
+                    weights = [w + m for w, m in zip(weights, more)]
+                new = [dx, dh, *weights]
+                results = new if results is None else [a + b for a, b in zip(results, new)]
+            return results
+        """,
+    },
+    "moved through a flat view": {
+        "grad_check": """
+        def numeric_gradient(params, problem, eps):
+            out = {}
+            for name, p in params.items():
+                flat, n = p.astype(np.float64).ravel(), []
+                for k, kept in enumerate(flat.copy()):
+                    values = []
+                    for sign in (1, -1):
+                        flat[k] = kept + sign * eps
+                        values.append(loss(params | {name: flat.reshape(p.shape)}, problem))
+                    flat[k] = kept
+                    n.append(np.subtract(*values) / eps / 2)
+                out[name] = np.reshape(n, p.shape)
+            return out
+
+        def relative_error(g, n):
+            stacked = np.abs(np.stack([g, n, np.full(np.shape(g), 1e-8)])).max(axis=0)
+            return (np.abs(np.subtract(g, n)) / stacked).max().item()
+        """,
+        "step_backward": """
+        def step_backward(dh_t, x_t, h_prev, h_t, W_xh, W_hh):
+            da = np.multiply(dh_t, (1 - h_t) * (1 + h_t))
+            joined = np.hstack([x_t, h_prev, np.ones((len(x_t), 1))]).T @ da
+            D = x_t.shape[1]
+            back = da @ np.vstack([W_xh, W_hh]).T
+            return back[:, :D], back[:, D:], joined[:D], joined[D:-1], joined[-1]
+        """,
+    },
+}
