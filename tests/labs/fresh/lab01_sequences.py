@@ -522,3 +522,189 @@ CONSTANT = {
         "temperature_softmax": "def temperature_softmax(logits, tau):\n    return np.array([[0.1, 0.9]])",
     },
 }
+
+WRONG |= {
+    "three reserved ids": ("tokenise", "+ 4", "+ 3"),
+    "no end": ("tokenise", "    ids.append(EOS)\n", ""),
+    "no beginning": ("tokenise", "ids = [BOS]", "ids = []"),
+    "beginning and end exchanged": ("tokenise", "return np.array(ids)", "return np.array([EOS] + ids[1:-1] + [BOS])"),
+    "unknown ones left out": ("tokenise", "        ids.append(vocab.index(c) + 4 if c in vocab else UNK)\n", "        if c in vocab:\n            ids.append(vocab.index(c) + 4)\n"),
+    "unknown ones are nothing": ("tokenise", "else UNK", "else PAD"),
+    "written backwards": ("tokenise", "for c in text:", "for c in text[::-1]:"),
+    "code points": ("tokenise", "vocab.index(c) + 4", "ord(c) - 93"),
+    "characters counted from the end": ("tokenise", "vocab.index(c)", "len(vocab) - 1 - vocab.index(c)"),
+    "numbered by the text": ("tokenise", "vocab.index(c)", "''.join(dict.fromkeys(text)).index(c)"),
+    "first unknown ends it": ("tokenise", "    for c in text:\n", "    for c in text:\n        if c not in vocab:\n            ids.append(UNK)\n            break\n"),
+    "line ends dropped": ("tokenise", "for c in text:", "for c in text.replace('\\n', ''):"),
+    "filled up in front": ("pad_batch", "ids[b, :len(row)] = row", "ids[b, T - len(row):] = row"),
+    "filled up with -1": ("pad_batch", "T), PAD)", "T), -1)"),
+    "filled up with the end": ("pad_batch", "T), PAD)", "T), EOS)"),
+    "cut to the shortest": ("pad_batch", "    return ids, lengths", "    return ids[:, :lengths.min()], lengths"),
+    "lengths first": ("pad_batch", "return ids, lengths", "return lengths, ids"),
+    "lengths as a column": ("pad_batch", "return ids, lengths", "return ids, lengths[:, None]"),
+    "longest first": ("pad_batch", "    lengths = np", "    rows = sorted(rows, key=len, reverse=True)\n    lengths = np"),
+    "how many are not 0": ("pad_batch", "return ids, lengths", "return ids, (ids != PAD).sum(1)"),
+    "the last token's place": ("pad_batch", "return ids, lengths", "return ids, lengths - 1"),
+    "last row forgotten": ("pad_batch", "for b, row in enumerate(rows):", "for b, row in enumerate(rows[:-1]):"),
+    "a row goes on with the next": ("pad_batch", "    for b, row in enumerate(rows):\n        ids[b, :len(row)] = row\n", "    flat = np.concatenate(rows)\n    ids.flat[:len(flat)] = flat\n"),
+    "no padding, a list": ("pad_batch", "return ids, lengths", "return [list(r) for r in rows], lengths"),
+    "inputs and targets exchanged": ("windows", "return x, y", "return y, x"),
+    "rows before windows": ("windows", "return x, y", "return x.swapaxes(0, 1), y.swapaxes(0, 1)"),
+    "steps before rows": ("windows", "return x, y", "return x.swapaxes(1, 2), y.swapaxes(1, 2)"),
+    "targets are the inputs": ("windows", "ids[start + 1:start + T + 1]", "ids[start:start + T]"),
+    "targets of the step before": ("windows", "y[k, b] = ids[start + 1:start + T + 1]", "y[k, b] = ids[np.arange(start - 1, start + T - 1)]"),
+    "every B-th token": ("windows", "start = b * n * T + k * T", "start = (k * B + b) * T"),
+    "tokens dealt out": ("windows", "x[k, b] = ids[start:start + T]", "x[k, b] = ids[(k * T + np.arange(T)) * B + b]"),
+    "from the text's end": ("windows", "start = b * n * T + k * T", "start = len(ids) - 1 - B * n * T + b * n * T + k * T"),
+    "one window less": ("windows", "n = (len(ids) - 1) // (B * T)", "n = max((len(ids) - 1) // (B * T) - 1, 0)"),
+    "rounded up": ("windows", "n = (len(ids) - 1) // (B * T)", "n = -(-(len(ids) - 1) // (B * T))\n    ids = np.pad(ids, (0, B * T))"),
+    "windows in reverse": ("windows", "return x, y", "return x[::-1], y[::-1]"),
+    "only the next one": ("windows", "return x, y", "return x, y[:, :, -1]"),
+    "one k only": ("ngram_prob", "(total + k * V)", "(total + k)"),
+    "over the whole text": ("ngram_prob", "(counts + k) / (total + k * V)", "(counts + k) / (len(ids) + k * V)"),
+    "always one more": ("ngram_prob", "(counts + k) / (total + k * V)", "(counts + 1) / (total + V)"),
+    "no smoothing above": ("ngram_prob", "(counts + k) /", "counts /"),
+    "what came before": ("ngram_prob", "    for t in range(len(ids) - m):\n", "    for t in range(1, len(ids) - m + 1):\n        if list(ids[t:t + m]) == list(context):\n            counts[ids[t - 1]] += 1\n    for t in range(0):\n"),
+    "once each": ("ngram_prob", "counts[ids[t + m]] += 1", "counts[ids[t + m]] = 1"),
+    "first time only": ("ngram_prob", "counts[ids[t + m]] += 1", "counts[ids[t + m]] += counts.sum() == 0"),
+    "zeros where nothing is known": ("ngram_prob", "return np.full(V, 1 / V)", "return np.zeros(V)"),
+    "logarithms": ("ngram_prob", "    return (counts + k) / (total + k * V)", "    return np.log((counts + k) / (total + k * V))"),
+    "the likeliest": ("ngram_prob", "    return (counts + k) / (total + k * V)", "    return (np.arange(V) == counts.argmax()).astype(float)"),
+    "one place too early": ("ngram_prob", "counts[ids[t + m]]", "counts[ids[t + max(m - 1, 0)]]"),
+    "k shared by all": ("ngram_prob", "(counts + k) / (total + k * V)", "(counts + k / V) / (total + k)"),
+    "unseen symbols only": ("ngram_prob", "(counts + k)", "np.where(counts == 0, k, counts)"),
+    "divided by its own sum, k twice": ("ngram_prob", "(counts + k) / (total + k * V)", "(counts + 2 * k) / (total + 2 * k * V)"),
+    "nats, not a perplexity": ("perplexity", "np.exp(-np.log(p).sum() / N)", "-np.log(p).sum() / N"),
+    "nats into a power of 2": ("perplexity", "np.exp(-np", "np.exp2(-np"),
+    "mean of 1 / p": ("perplexity", "np.exp(-np.log(p).sum() / N)", "np.mean(1 / p)"),
+    "not divided by N": ("perplexity", ".sum() / N", ".sum()"),
+    "over the rows": ("perplexity", ".sum() / N", ".sum() / B"),
+    "sign": ("perplexity", "np.exp(-np", "np.exp(np"),
+    "mean of the logarithms' medians": ("perplexity", "np.log(p).sum() / N", "np.median(np.log(p))"),
+    "one token more": ("perplexity", "< lengths[:, None]", "<= lengths[:, None]"),
+    "one token less": ("perplexity", "< lengths[:, None]", "< lengths[:, None] - 1"),
+    "first token left out": ("perplexity", "p = probs[mask]", "mask[:, 0] = False\n    p = probs[mask]"),
+    "with the width of the batch": ("perplexity", "N = lengths.sum()", "N = B * lengths.max()"),
+    "huge is the largest number": ("perplexity", "return np.exp(-np.log(p).sum() / N)", "return np.nan_to_num(np.exp(-np.log(p).sum() / N))"),
+    "rate first": ("entropy_rate", "return pi, h", "return h, pi"),
+    "h for each state": ("entropy_rate", "h = -(pi[:, None] * P * logs).sum()", "h = -(pi[:, None] * P * logs).sum(1)"),
+    "perplexity of the chain": ("entropy_rate", "return pi, h", "return pi, 2 ** h"),
+    "length 1, not sum 1": ("entropy_rate", "pi = pi / pi.sum()", "pi = np.abs(pi) / np.linalg.norm(pi)"),
+    "sign of h": ("entropy_rate", "h = -(pi", "h = (pi"),
+    "shares from where it came": ("entropy_rate", "pi[:, None] * P * logs", "pi[None, :] * P * logs"),
+    "row 0 of a high power": ("entropy_rate", "pi = pi / pi.sum()", "pi = np.linalg.matrix_power(P, 1000)[0]"),
+    "in units of log V": ("entropy_rate", "return pi, h", "return pi, h / np.log2(V)"),
+    "an upper bound": ("entropy_rate", "return pi, h", "return pi, -(pi[pi > 0] * np.log2(pi[pi > 0])).sum()"),
+    "without the shares": ("entropy_rate", "(pi[:, None] * P * logs)", "(P * logs)"),
+    "shares as a row": ("entropy_rate", "return pi, h", "return pi[None], h"),
+    "smallest eigenvalue": ("entropy_rate", "np.argmin(np.abs(vals - 1))", "np.argmin(np.abs(vals))"),
+    "0 log 0 is small": ("entropy_rate", "logs[P > 0] = np.log2(P[P > 0])", "logs = np.log2(P + 1e-6)"),
+    "times tau": ("temperature_softmax", "logits / tau", "logits * tau"),
+    "tau forgotten": ("temperature_softmax", "logits / tau", "logits * 1.0"),
+    "sum of each column": ("temperature_softmax", "e.sum(axis=1, keepdims=True)", "e.sum(axis=0, keepdims=True)"),
+    "largest of each column": ("temperature_softmax", "z.max(axis=1, keepdims=True)", "z.max(axis=0, keepdims=True)"),
+    "powers of 2": ("temperature_softmax", "np.exp(z)", "np.exp2(z)"),
+    "logarithms of p": ("temperature_softmax", "return e / e.sum(axis=1, keepdims=True)", "return z - np.log(e.sum(axis=1, keepdims=True))"),
+    "not normalised": ("temperature_softmax", "return e / e.sum(axis=1, keepdims=True)", "return e"),
+    "root of tau": ("temperature_softmax", "logits / tau", "logits / np.sqrt(tau)"),
+    "no shift": ("temperature_softmax", "    z = z - z.max(axis=1, keepdims=True)\n", ""),
+    "largest first, then tau": ("temperature_softmax", "    z = logits / tau\n    z = z - z.max(axis=1, keepdims=True)\n", "    z = logits - logits.max(axis=1, keepdims=True) / tau\n"),
+    "a chance for each at least": ("temperature_softmax", "return e / e.sum(axis=1, keepdims=True)", "return np.maximum(e / e.sum(axis=1, keepdims=True), 1e-4)"),
+    "logistic function": ("temperature_softmax", "return e / e.sum(axis=1, keepdims=True)", "return 1 / (1 + np.exp(-logits / tau))"),
+    "tau below 1 only": ("temperature_softmax", "logits / tau", "logits / min(tau, 1.0)"),
+}
+
+RIGHT |= {
+    "find, zip and strides": {
+        "tokenise": """
+        def tokenise(text: str, vocab: str):
+            return np.fromiter([BOS, *(vocab.find(c) + 4 for c in text), EOS], dtype=np.int64)  # find gives -1 for an unknown one: UNK
+        """,
+        "pad_batch": """
+        from itertools import zip_longest
+        def pad_batch(rows):
+            columns = list(zip_longest(*(np.asarray(r).tolist() for r in rows), fillvalue=PAD))
+            return np.array(columns, dtype=int).reshape(-1, len(rows)).T, np.fromiter(map(len, rows), int)
+        """,
+        "windows": """
+        from numpy.lib.stride_tricks import sliding_window_view
+        def windows(ids, B, T):
+            n = (len(ids) - 1) // (B * T)
+            pairs = sliding_window_view(ids, T + 1)[: B * n * T : T].reshape(B, n, T + 1).swapaxes(0, 1)
+            return pairs[..., :-1], pairs[..., 1:]
+        """,
+        "ngram_prob": """
+        from collections import Counter
+        def ngram_prob(ids, context, V, k):
+            m, ids = len(context), [int(i) for i in ids]
+            followed = Counter(last for *u, last in zip(*(ids[j:] for j in range(m + 1))) if u == [int(i) for i in context])
+            below = sum(followed.values()) + k * V
+            return np.array([(followed[w] + k) / below if below else 1 / V for w in range(V)])
+        """,
+    },
+    "scipy": {
+        "entropy_rate": """
+        from scipy.linalg import null_space
+        from scipy.special import xlogy
+        def entropy_rate(P):
+            pi = null_space(np.eye(len(P)) - P.T, rcond=1e-10)[:, 0]
+            pi /= pi.sum()
+            return pi, float(-pi @ xlogy(P, P).sum(axis=1) / np.log(2))
+        """,
+        "perplexity": """
+        from scipy import stats
+        def perplexity(probs, lengths):
+            return 1 / stats.gmean(np.concatenate([p[:n] for p, n in zip(probs, lengths)]))
+        """,
+    },
+    "by equations": {
+        "entropy_rate": """
+        def entropy_rate(P):
+            V = len(P)
+            A = np.vstack([P.T - np.eye(V), np.ones((1, V))])
+            pi, *_ = np.linalg.lstsq(A, np.append(np.zeros(V), 1.0), rcond=None)
+            return pi, sum(pi[i] * sum(-p * np.log2(p) for p in P[i] if p > 0) for i in range(V))
+        """,
+        "temperature_softmax": """
+        def temperature_softmax(logits, tau):
+            z = np.asarray(logits, dtype=np.float64) / tau
+            return np.exp(z - np.logaddexp.reduce(z, axis=1)[:, np.newaxis])
+        """,
+        "perplexity": """
+        import math
+        def perplexity(probs, lengths):
+            true = [float(p) for row, n in zip(probs, lengths) for p in row[: int(n)]]
+            return math.inf if 0.0 in true else math.exp(-math.fsum(map(math.log, true)) / len(true))
+        """,
+    },
+    "classes and walrus": {
+        "tokenise": """
+        class Vocabulary(dict):
+            def __init__(self, characters):
+                super().__init__((c, i) for i, c in enumerate(characters, start=4))
+
+            def __missing__(self, c):
+                return UNK
+
+        def tokenise(text, vocab):
+            known = Vocabulary(vocab)
+            return np.array([BOS] + [known[c] for c in text] + [EOS])
+        """,
+        "windows": """
+        def windows(ids, B, T):
+            if (n := (len(ids) - 1) // (B * T)) == 0:
+                return np.zeros((0, B, T), int), np.zeros((0, B, T), int)
+            cut = lambda start: np.transpose(np.reshape(ids[start : start + B * n * T], (B, n, T)), (1, 0, 2))
+            return cut(0), cut(1)
+        """,
+        "ngram_prob": """
+        def ngram_prob(ids, context, V, k):
+            m = len(context)
+            fits = np.ones(len(ids) - m, bool) if len(ids) > m else np.zeros(0, bool)
+            for j, u in enumerate(context):
+                fits &= ids[j : j + len(fits)] == u
+            c = np.bincount(ids[m:][fits], minlength=V).astype(float) + k
+            return c / total if (total := c.sum()) else np.full(V, 1.0 / V)
+        """,
+    },
+}
