@@ -345,11 +345,12 @@ def _export(course, lab, o):
     if not o.table:
         print(export(course, lab, o.to))
         return 0
-    path, missing, waiting, ungraded, scaled = export_to(course, lab, *o.table, o.to, o.column)
+    path, missing, waiting, ungraded, scaled, excused = export_to(course, lab, *o.table, o.to, o.column)
     print(path)
     if not scaled:
         print("The table does not say its maximum: points are written as they are.")
     _left_out("Not final, needs manual grading", waiting)
+    _left_out("Excused in the table, and left so", excused)
     status = _left_out("Not in the table", missing)
     return _left_out("Handed in, not graded yet", ungraded) or status
 

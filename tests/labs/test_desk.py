@@ -178,12 +178,13 @@ def rows_of(path):
 
 def test_the_tables_of_canvas_and_moodle_are_filled_by_number(course, tmp_path):
     (tmp_path / "canvas.csv").write_text(CANVAS_TABLE, encoding="utf-8")
-    path, missing, waiting, ungraded, scaled = export_to(course, LAB, "canvas", tmp_path / "canvas.csv")
+    path, missing, waiting, ungraded, scaled, excused = export_to(course, LAB, "canvas", tmp_path / "canvas.csv")
     rows = rows_of(path)
     assert [row[5] for row in rows[1:]] == ["50", "44", "39", ""]
     there = CANVAS_TABLE.replace("ada,A,,", "ada,A,44,").replace("bob,A,12,", "bob,A,39,")
     assert path.read_text(encoding="utf-8") == there, "nothing else is changed"
-    assert missing == ["cy-3", "dot-4"] and waiting == ["ada-1", "bob-2", "cy-3", "dot-4"] and ungraded == ["eve-5"] and scaled
+    assert missing == ["cy-3", "dot-4"] and waiting == ["ada-1", "bob-2", "cy-3", "dot-4"] and ungraded == ["eve-5"]
+    assert scaled and not excused
     logins = CANVAS_TABLE.replace("ada,A", "cy-3,A").replace('"Doe, Ada",1,', '"Doe, Ada",77,').replace(",,,,,50,10", ",,,,,100,10")
     (tmp_path / "canvas.csv").write_text(logins, encoding="utf-8")
     path, missing, *_ = export_to(course, LAB, "canvas", tmp_path / "canvas.csv")

@@ -376,7 +376,7 @@ def filled(tmp_path, platform, text, encoding="utf-8", marks=MARKS, **options):
 def test_a_maximum_is_read_wherever_a_table_says_it(tmp_path, table, mark, scaled):
     (tmp_path / "table.csv").write_text(table, encoding="utf-8")
     plain = dataclasses.replace(PLATFORMS["canvas"], title="Plain", number="id", logins=(), grade=table.split("\n")[0].split(",")[1])
-    data, _, said = fill(plain, tmp_path / "table.csv", {"student-4711": (44.0, 50.0)}, LAB)
+    data, _, said, _ = fill(plain, tmp_path / "table.csv", {"student-4711": (44.0, 50.0)}, LAB)
     assert (data.decode().strip().rpartition(",")[2], said) == (mark, scaled)
 
 
@@ -426,6 +426,8 @@ def test_the_encoding_of_a_table_is_found_and_kept(tmp_path, encoding):
     [
         ("canvas", CANVAS.replace(",50,", ",0,"), r"table\.csv: expected a maximum above 0 in column lab02_rnn \(77\), got 0"),
         ("moodle", MOODLE.replace("Maximum Grade", "Scale").replace("100.00", '"Fail, Pass"'), "the scale 'Fail, Pass' in column Scale"),
+        ("moodle", MOODLE.replace("Maximum Grade", "Scale").replace("100.00", '"1, 2, 3"'), "the scale '1, 2, 3' in column Scale"),
+        ("moodle", MOODLE_DE.replace('"100,00"', '"1,2,3"'), "the scale '1,2,3' in column Bestwertung"),
         ("moodle", MOODLE_DE.replace('"100,00"', '"Nein, Ja"'), "got the scale 'Nein, Ja' in column Bestwertung"),
         ("moodle", "Name,Mark\nx,1\n", r"table\.csv: expected a column named Identifier, got Name, Mark"),
         ("canvas", "", r"table\.csv: expected a table of grades, got an empty file"),
@@ -436,6 +438,31 @@ def test_the_encoding_of_a_table_is_found_and_kept(tmp_path, encoding):
 def test_a_table_that_cannot_be_filled_is_refused_by_name(tmp_path, platform, text, words):
     with pytest.raises(ValueError, match=words):
         filled(tmp_path, platform, text)
+
+
+@pytest.mark.parametrize("word", ["EX", "N/A"])
+def test_who_is_excused_in_the_table_stays_so_and_is_said(tmp_path, word):
+    (tmp_path / "table.csv").write_bytes(CANVAS.replace('",1,90', f'",{word},90').encode())
+    data, missing, _, excused = fill(PLATFORMS["canvas"], tmp_path / "table.csv", MARKS, LAB)
+    assert f'",{word},90' in data.decode() and "Sec 1,39.5,90" in data.decode() and (missing, excused) == ([], ["roerichard-4712"])
+
+
+@pytest.mark.parametrize(
+    ("platform", "text", "column"),
+    [
+        ("canvas", CANVAS, "ID"),
+        ("canvas", CANVAS, "SIS Login ID"),
+        ("canvas", CANVAS, "Assignments Current Score"),
+        ("canvas", CANVAS.replace("(read only)", "(lecture seule)"), "Assignments Current Score"),
+        ("moodle", MOODLE, "Maximum Grade"),
+        ("moodle", MOODLE_DE, "Bestwertung"),
+        ("brightspace", BRIGHTSPACE, "Last Name"),
+    ],
+)
+def test_only_a_column_of_marks_is_filled(tmp_path, platform, text, column):
+    marks = {"janedoe-1": (1.0, 50.0)} if platform == "brightspace" else MARKS
+    with pytest.raises(ValueError, match=f"expected a column of marks, got {column}"):
+        filled(tmp_path, platform, text, marks=marks, column=column)
 
 
 def test_rows_that_are_short_or_torn_stay_as_they_were(tmp_path):

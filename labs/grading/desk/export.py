@@ -80,6 +80,7 @@ def export_to(course, lab, platform, table, to=None, column=None):
     ungraded : list of str
         Students who handed in and have no marks yet.
     scaled : bool
+    excused : list of str
         As of :func:`labs.grading.inbox.tables.fill`.
     """
     known = platforms.find(platform)
@@ -90,9 +91,9 @@ def export_to(course, lab, platform, table, to=None, column=None):
         marks = {r.student.id: (max(0.0, r.score - (r.late_submission_penalty or 0.0)), r.max_score) for r in submissions}
         waiting = sorted(r.student.id for r in submissions if r.needs_manual_grade)
     ungraded = [student for student in course.students(lab) if student not in marks]
-    data, missing, scaled = fill(known, table, marks, lab, column)
+    data, missing, scaled, excused = fill(known, table, marks, lab, column)
     write_whole(to, data)
-    return to, missing, waiting, ungraded, scaled
+    return to, missing, waiting, ungraded, scaled, excused
 
 
 def write_table(path, rows):

@@ -33,6 +33,8 @@ class Platform:
         Columns in which a student may be named as here.
     names : tuple of str
         Columns that give, joined, the name of a student: for tables without the number.
+    excused : tuple of str
+        What its table has in place of a mark that nobody may fill in.
     back : str, optional
         The group of ``member`` that a file must have so that the platform takes back a file of feedback under the same beginning of its
         name; none where it takes no zip of them.
@@ -48,6 +50,7 @@ class Platform:
     by_content: bool = False
     logins: tuple = ()
     names: tuple = ()
+    excused: tuple = ()
     back: str | None = None
 
 
@@ -61,6 +64,7 @@ PLATFORMS = {
         ),
         number="ID",
         logins=("SIS Login ID", "SIS User ID"),
+        excused=("EX", "N/A"),
         back="mark",
     ),
     # Jane Doe_1234_assignsubmission_file_/hw/lab02_rnn.ipynb; without folders hw/Jane Doe_1234_assignsubmission_file_lab02_rnn.ipynb

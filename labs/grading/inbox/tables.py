@@ -11,7 +11,7 @@ _BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_
 _OTHER = {b"PK\x03\x04": "an Excel workbook", b"\xd0\xcf\x11\xe0": "an Excel workbook", b"%PDF": "a PDF"}
 _IN_TITLE = re.compile(r"(?:MaxPoints|Total Pts|Points Possible):\s*([\d.,]+)|(?<!\d)/\s*(\d[\d.,]*)\s*[)\]]?\s*$", re.IGNORECASE)
 _NO_STUDENT = re.compile(r"|\W*(?:max|maximum|out of|total|points? possible)\W*(?:points?|marks?|grade)?\W*", re.IGNORECASE)
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)?|\d{1,3}(?:[.,]\d{3})+(?:[.,]\d+)?")
 
 
 @dataclasses.dataclass
@@ -130,11 +130,14 @@ def fill(platform, table, marks, lab, column=None):
         Students with marks whom the table does not have.
     scaled : bool
         Whether the table says its maximum: without one, points are written as they are.
+    excused : list of str
+        Students whose cell stays as it is, because it excuses them.
 
     Raises
     ------
     ValueError
-        The table has not the columns of this platform, none of the students, no points to reach, or a scale in place of points.
+        The table has not the columns of this platform, none of the students, no points to reach, or a scale in place of points; or the
+        column to fill is none of marks.
 
     Notes
     -----
@@ -145,19 +148,26 @@ def fill(platform, table, marks, lab, column=None):
     head, *rows = read.values()
     place = _places(platform, head, rows, read.path, lab, column)
     student_in = _finder(platform, head, rows, place.number, marks)
-    heads = (row for row in rows[:3] if _NO_STUDENT.fullmatch(row[place.number].strip()))
+    heads = [row for row in rows[:3] if _NO_STUDENT.fullmatch(row[place.number].strip())]
     of_all = next((row[place.grade] for row in heads if _number(row[place.grade]) is not None), "")
     titled = _IN_TITLE.search(head[place.grade])
-    cells, found, scaled = {}, set(), True
+    read_only = any(re.fullmatch(r"\(.+\)", row[place.grade].strip()) for row in heads)
+    if read_only or place.grade in (place.number, place.maximum) or head[place.grade] in (*platform.logins, *platform.names):
+        why = f", which {platform.title} does not let you change" if read_only else ""
+        raise ValueError(f"{table}: expected a column of marks, got {head[place.grade]}{why} (choose with --column)")
+    cells, found, scaled, excused = {}, set(), True, []
     for k, row in enumerate(rows, 1):
         student = student_in(row)
         if student:
             found.add(student)
+            if row[place.grade].strip() in platform.excused:
+                excused.append(student)
+                continue
             points, full = marks[student]
             said = row[place.maximum] if place.maximum is not None else of_all or (titled[1] or titled[2] if titled else "")
             most = _number(said)
-            if most is None and re.search(r"[^\W\d_]", said):
-                what = f"expected points, got the scale {said!r} in column {head[place.maximum]}"
+            if most is None and re.search(r"[^\W\d_]|,", said):
+                what = f"expected points, got the scale {said!r} in column {head[place.grade if place.maximum is None else place.maximum]}"
                 raise ValueError(f"{table}: {what}: grade this assignment with points on {platform.title}, and export the table again")
             if most == 0:
                 what = f"expected a maximum above 0 in column {head[place.grade]}, got {said}"
@@ -169,7 +179,7 @@ def fill(platform, table, marks, lab, column=None):
     if marks and not found:
         by, who = ", ".join([platform.number, *platform.logins, *platform.names]), ", ".join(sorted(marks))[:200]
         raise ValueError(f"{table}: expected students of {lab} by {by}, got none of {who}")
-    return read.with_cells(cells), sorted(set(marks) - found), scaled
+    return read.with_cells(cells), sorted(set(marks) - found), scaled, excused
 
 
 @dataclasses.dataclass
