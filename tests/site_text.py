@@ -23,10 +23,12 @@ def tags(html):
     return parser.tags
 
 
-def loaded(html):
-    """Addresses that a browser fetches to show the page: scripts, styles, icons, pictures and the fonts of formulas."""
+def loaded(html, late=True):
+    """Addresses that a browser fetches to show the page: scripts, styles, icons, fonts of formulas, pictures (``late`` ones too)."""
     found = []
     for tag, attributes in tags(html):
+        if attributes.get("loading") == "lazy" and not late:
+            continue
         if tag in ("script", "img", "source", "video", "iframe") and attributes.get("src"):
             found.append(attributes["src"])
         elif tag == "link" and {"stylesheet", "preload", "icon", "modulepreload"} & set((attributes.get("rel") or "").split()):
@@ -71,6 +73,6 @@ def link_faults(page, root):
 
 
 def weight(page, root):
-    """Bytes, compressed, of a page and of what it loads; the icons' fonts, six kilobytes, are left out."""
-    files = {(page.parent / unquote(urlsplit(address).path)).resolve() for address in loaded(page.read_text(encoding="utf-8"))}
+    """Bytes, compressed, of a page and of what it loads; not the icons' fonts, six kilobytes, and not lazy pictures."""
+    files = {(page.parent / unquote(urlsplit(address).path)).resolve() for address in loaded(page.read_text(encoding="utf-8"), late=False)}
     return sum(len(gzip.compress(Path(file).read_bytes(), 6)) for file in {page, *files})

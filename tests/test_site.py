@@ -42,8 +42,8 @@ FLAGS = [
     "--disable-sync",
 ]
 # Compressed bytes of a first visit. The theme alone sent a megabyte.
-MAX_TEXT_PAGE = 200_000
-MAX_MATH_PAGE = 800_000
+MAX_TEXT_PAGE = 120_000
+MAX_MATH_PAGE = 220_000
 PATIENCE = 300_000  # milliseconds; what a page shows is tested, not how busy the machine is
 
 CUT_FORMULAS = """() => [...document.querySelectorAll("div.math mjx-container")]

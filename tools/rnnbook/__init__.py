@@ -4,6 +4,8 @@
 ``formulas``  formulas set in the build, with MathML, and the fonts cut down to their glyphs
 ``markup``    small repairs of the theme's HTML
 ``launch``    where the rocket leads
+``styles``    the theme's style sheets without the rules that no page meets
+``pictures``  pictures of lessons as files that are fetched late
 ``icons``     the icon fonts cut down to the icons in use
 ``claims``    directives that show what was measured over several seeds
 ``writer``    a trained network that writes in the page
@@ -11,7 +13,7 @@
 ``found``     addresses, descriptions, a map, a feed, a page for lost visitors
 """
 
-from tools.rnnbook import claims, formulas, found, icons, index, launch, markup, scripts, writer
+from tools.rnnbook import claims, formulas, found, icons, index, launch, markup, pictures, scripts, styles, writer
 
 PAGE_STEPS = (
     scripts.drop_unused,
@@ -45,6 +47,8 @@ def _finish(app, error):
         found.publish(app)
         formulas.publish_fonts(app.outdir)
         writer.publish(app.outdir)
+        pictures.publish(app.outdir)
+        styles.slim_sheets(app.outdir)
         icons.subset_fonts(app.outdir)
         scripts.drop_unused_files(app.outdir)
 
