@@ -48,18 +48,20 @@ class Clock:
 
     def __init__(self, seconds, total):
         self.seconds, self.total, self.end = seconds, total, time.monotonic() + PATIENCE * total
-        self.pid, self.used = None, 0.0
+        self.pid, self.used, self.counted = None, 0.0, 0.0
         self.begin()
 
     def begin(self):
-        """A new question; returns the processor seconds until now."""
-        self.count()
+        """A new question; returns the processor seconds until now, or until a moment ago: to count takes longer than many a question."""
+        if time.monotonic() - self.counted > LOOK_EVERY:
+            self.count()
         self.before, self.limit, self.asleep = self.used, min(self.seconds, self.total - self.used), 0.0
         self.began = self.looked = time.monotonic()
         return self.used
 
     def count(self):
         """Processor seconds until now; what has ended keeps what was counted last."""
+        self.counted = time.monotonic()
         used, asleep = look(self.pid) if self.pid else (0.0, False)
         if used < float("inf"):
             self.used, asleep = max(used, self.used), asleep and used <= self.used
