@@ -129,7 +129,7 @@ def _mode():
 
 
 _open = None  # an ExitStack while gates are open
-_seen = set()  # (number of modules, names) that have been looked through
+_seen = set()  # (number of modules, names) that have been looked through, and (module, its spec, its size, names)
 _gated = set()  # functions, by id
 
 
@@ -171,7 +171,10 @@ def _add(banned):
         _seen.add(key)
         for home, module in list(sys.modules.items()):
             if isinstance(module, types.ModuleType) and home.partition(".")[0] in LIBRARIES:
-                _look(home, module, banned)
+                key = home, id(module.__spec__), len(vars(module)), banned  # loaded again, it has another spec
+                if key not in _seen:
+                    _seen.add(key)
+                    _look(home, module, banned)
 
 
 def _look(home, module, banned):
