@@ -2,6 +2,7 @@
 
 python benchmarks/grading.py                              12 submissions each, for a look (about two minutes)
 python benchmarks/grading.py --submissions 200 --store    what tests/proofs/speed.json holds (about a quarter of an hour)
+python benchmarks/grading.py --submissions 1000 --large   a large class with our engine alone: time, memory, size of the report
 
 Each submission is lab 2 with the model answer, a mistake planted in every third one, and a first cell that imports numpy, torch and
 matplotlib. Both engines do the whole road from ``submitted/`` to the gradebook, ours with isolation and trust on; the marks are compared.
@@ -10,6 +11,7 @@ kernel to end.
 """
 
 import argparse
+import contextlib
 import os
 import pathlib
 import subprocess
@@ -18,6 +20,7 @@ import tempfile
 import time
 
 import joblib
+import psutil
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
@@ -53,14 +56,50 @@ def marks(folder):
         return {row.student.id: row.score for row in book.assignment_submissions(LAB)}
 
 
+def memory(process):
+    """Megabytes that a process and all that it started hold for themselves, the first one apart: ``(its own, all)``."""
+    held = []
+    for one in (process, *process.children(recursive=True)):
+        with contextlib.suppress(psutil.Error):
+            held.append(one.memory_full_info().pss / 1e6)
+    return held[0] if held else 0.0, sum(held)
+
+
+def large(folder, submissions, workers):
+    """Grade a class with our engine alone and print, for each eighth of it, the time that it took and the most memory meanwhile."""
+    course(folder, submissions)
+    words = (sys.executable, "-m", "labs.grading", "grade", "--lab", "2", "--quiet", "--workers", str(workers), "--course", str(folder))
+    env = {**os.environ, "PYTHONWARNINGS": "ignore", "OMP_NUM_THREADS": "1"}
+    journal = folder / "work" / "journal" / LAB
+    print("graded   seconds   s each   MB, first process   MB, all processes")
+    with subprocess.Popen(words, cwd=ROOT, env=env, stdout=subprocess.DEVNULL) as running:
+        began = before = time.perf_counter()
+        process, done, most = psutil.Process(running.pid), 0, (0.0, 0.0)
+        while running.poll() is None:
+            with contextlib.suppress(psutil.Error):
+                most = tuple(map(max, most, memory(process)))
+            now, count = time.perf_counter(), sum(1 for _ in journal.glob("[!.]*.json"))
+            if count - done >= max(1, submissions // 8) or (count == submissions and done < count):
+                print(f"{count:6} {now - began:9.1f} {(now - before) / (count - done):8.2f} {most[0]:19.0f} {most[1]:19.0f}", flush=True)
+                done, before, most = count, now, (0.0, 0.0)
+            time.sleep(0.25)
+    if running.returncode:
+        sys.exit("the run failed")
+    print(f"report: {(folder / 'reports' / f'{LAB}.html').stat().st_size / 1e6:.2f} MB")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--submissions", type=int, default=12)
     parser.add_argument("--workers", type=int, default=joblib.cpu_count())
+    parser.add_argument("--large", action="store_true", help="our engine alone, with its memory")
     parser.add_argument("--store", action="store_true", help="write tests/proofs/speed.json")
     options = parser.parse_args()
     n, workers = options.submissions, options.workers
     print(machine())
+    if options.large:
+        with tempfile.TemporaryDirectory() as root:
+            return large(pathlib.Path(root) / "large", n, workers)
     ours = ("labs.grading", "grade", "--lab", "2", "--quiet", "--workers", workers, "--course", ".")
     ways = {
         "nbgrader autograde, as it comes": (n, ("nbgrader", "autograde", LAB, UNLOCKED, "--Execute.shutdown_kernel=graceful")),

@@ -14,6 +14,7 @@ import sys
 import threading
 from concurrent.futures.process import BrokenProcessPool
 
+import joblib
 import nbformat
 import numpy as np
 import pytest
@@ -321,3 +322,20 @@ def test_who_was_stopped_by_others_is_marked_again_alone(monkeypatch):
     assert isinstance(found["kills"], RuntimeError) and "a person should look" in str(found["kills"])
     assert isinstance(found["fails"], Gone)
     assert [found[s]["late"] for s in ("late once", "kills once", "fails once", "late", "h")] == [False, False, False, True, False]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not bind processes to processors")
+def test_there_are_as_many_workers_as_processors_that_the_grader_may_use(monkeypatch):
+    from labs.grading.marks import engine, processes
+
+    counts = []
+    monkeypatch.setattr(processes, "pool", lambda setting, count: contextlib.nullcontext(Workers(counts.append(count) or [])))
+    monkeypatch.setattr(engine, "submission", lambda course, lab, student: (b"", []))
+    ours = os.sched_getaffinity(0)
+    try:
+        for cores in ({min(ours)}, ours):
+            os.sched_setaffinity(0, cores)
+            assert len(list(engine._marked(None, LAB, [(f"s{i}", "v") for i in range(200)], None, None, None, False))) == 200
+    finally:
+        os.sched_setaffinity(0, ours)
+    assert counts[0] == 1 and counts[1] <= len(ours) and (counts[1] > 1 or len(ours) == 1 or joblib.cpu_count() == 1)

@@ -72,14 +72,14 @@ def grade_class(course, lab, students=None, force=False, progress=True, workers=
     for student in chosen(course, lab, students) if force else ():
         journal.forget(student)  # before all else: a forced run that is killed goes on at the next one
     for student in chosen(course, lab, students):
-        raw, notes = submission(course, lab, student)
-        version = version_of(base, raw or "", *notes)
+        raw, found = submission(course, lab, student)
+        version = version_of(base, raw or "", *found)
         entry = journal.get(student, version)
         if entry is None:
             todo.append((student, version))
         elif not entry["merged"] or not course.folder("autograded", lab, student).exists():
             ready.append((student, version, entry["result"]))
-    done, failed = [r for _, _, r in ready], []
+    notes, failed = {student: result["notes"] for student, _, result in ready}, []  # the notebooks of a large class are not kept
     _keep(course, lab, journal, ready)
     ready = []
     setting = (json.dumps(full), json.dumps(released), course.key(), {"allow_missing": tuple(allow_missing)}, course.secrets())
@@ -89,14 +89,14 @@ def grade_class(course, lab, students=None, force=False, progress=True, workers=
             continue
         journal.put(student, version, result)
         ready.append((student, version, result))
-        done.append(result)
+        notes[student] = result["notes"]
         if len(ready) >= BATCH or sum(len(r["notebook"]) for _, _, r in ready) > MEMORY:
             _keep(course, lab, journal, ready)
             ready = []
     _keep(course, lab, journal, ready)
     if course.students(lab):
         penalties(course, lab)  # of all: the due date may have changed
-    return sorted([*failed, *graded(course, lab, {r["student"]: r["notes"] for r in done})], key=lambda g: g.student)
+    return sorted([*failed, *graded(course, lab, notes)], key=lambda g: g.student)
 
 
 def _marked(course, lab, todo, setting, count, cluster, progress):
