@@ -15,7 +15,7 @@ MAX_BYTES, MAX_WITH_PICTURES = 10_000_000, 100_000_000  # without outputs; with 
 MAX_CELLS, MAX_TEXT, MAX_ALL = 1000, 200_000, 2_000_000
 _PASTED = re.compile(rb"(data:image/[\w.+-]{1,40};base64,)[A-Za-z0-9+/=]{1000,}+")
 _PICTURES = (
-    re.compile(r"!\[([^\]\n]{0,200})\]\((?:attachment:|data:)[^()\n]*\)"),
+    re.compile(r"!\[([^][\n]{0,200})\]\((?:attachment:|data:)[^()\n]*\)"),
     re.compile(r"<img\b(?=[^<>]{0,200}(?:data:|attachment:))[^<>]*>()"),
     re.compile(r"data:image/[\w.+-]{1,40};base64,[A-Za-z0-9+/=]*()"),
 )
