@@ -410,6 +410,13 @@ def test_time_asleep_and_time_on_the_wall_take_no_points_unseen(zygote, monkeypa
         session.cell("while True: pass")
 
 
+def test_a_clock_that_is_put_back_stops_nobody(zygote, monkeypatch):
+    hours = iter(range(10**6, 0, -1))
+    monkeypatch.setattr(time, "time", lambda: 3600.0 * next(hours))
+    result = grade(zygote, "def double(x):\n    return 2 * x", **PATIENT)
+    assert result["marks"]["double_test"] == 4.0 and result["notes"] == [] and 0 <= result["seconds"] < HANGS
+
+
 def test_who_does_not_listen_is_not_waited_for(zygote):
     result = grade(zygote, FORGED_REPLY, ["x = '" + "é" * 190_000 + "'"], seconds=1.5, total=5.0)
     assert result["marks"]["double_test"] == 0.0 and result["seconds"] < HANGS
