@@ -191,8 +191,8 @@ def visit(browser, site):
     """Open a page with no network but the site itself; returns the page and a list that fills with what went wrong."""
     contexts = []
 
-    def go(name, theme="light"):
-        context = browser.new_context(color_scheme=theme, viewport={"width": 1280, "height": 900})
+    def go(name, theme="light", width=1280):
+        context = browser.new_context(color_scheme=theme, viewport={"width": width, "height": 900})
         context.set_default_timeout(PATIENCE)
         contexts.append(context)
         context.route("**/*", lambda route: route.continue_() if route.request.url.startswith(site) else route.abort())
@@ -269,6 +269,39 @@ def test_the_network_in_the_page_is_the_one_of_the_lesson(visit):
     page.click("rnn-writer .rnn-again")
     assert page.inner_text("rnn-writer .rnn-text").strip() == "Alice"
     assert wrong == []
+
+
+@needs_site
+@needs_browser
+def test_its_beginning_is_the_readers(visit):
+    page, wrong = visit("chapters/index.html")
+    page.wait_for_selector("rnn-writer .rnn-state rect")
+    page.click("rnn-writer .rnn-play")
+    page.fill("rnn-writer [type=text]", "Queen É")
+    page.press("rnn-writer [type=text]", "Enter")
+    assert page.inner_text("rnn-writer .rnn-text").strip() == "Queen", "a letter that it never read is passed over"
+    page.fill("rnn-writer [type=text]", "")
+    page.click("rnn-writer .rnn-again")
+    assert page.inner_text("rnn-writer .rnn-text").strip() == ""
+    assert wrong == []
+
+
+SHIFTS = """() => new Promise(done => {
+    let sum = 0;
+    new PerformanceObserver(list => { for (const entry of list.getEntries()) if (!entry.hadRecentInput) sum += entry.value; })
+        .observe({ type: "layout-shift", buffered: true });
+    setTimeout(() => done(sum), 500);
+})"""
+MAX_SHIFT = 0.02  # the score of layout shift; 0.1 counts as good
+
+
+@needs_site
+@needs_browser
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_landing_page_does_not_jump_when_its_network_arrives(visit, width):
+    page, wrong = visit("chapters/index.html", width=width)
+    page.wait_for_selector("rnn-writer .rnn-state rect", state="attached")
+    assert page.evaluate(SHIFTS) < MAX_SHIFT and wrong == []
 
 
 @needs_site

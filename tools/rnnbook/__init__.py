@@ -8,12 +8,13 @@
 ``pictures``  pictures of lessons as files that are fetched late
 ``icons``     the icon fonts cut down to the icons in use
 ``claims``    directives that show what was measured over several seeds
+``path``      the path through the chapters, with times
 ``writer``    a trained network that writes in the page
 ``index``     the index, from the words of the glossary
 ``found``     addresses, descriptions, a map, a feed, a page for lost visitors
 """
 
-from tools.rnnbook import claims, formulas, found, icons, index, launch, markup, pictures, scripts, styles, writer
+from tools.rnnbook import claims, formulas, found, icons, index, launch, markup, path, pictures, scripts, styles, writer
 
 PAGE_STEPS = (
     scripts.drop_unused,
@@ -57,6 +58,7 @@ def setup(app):
     claims.setup(app)
     writer.setup(app)
     index.setup(app)
+    path.setup(app)
     found.setup(app)
     app.connect("builder-inited", _polish_each_page)
     app.connect("build-finished", _finish, priority=900)

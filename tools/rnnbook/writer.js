@@ -76,10 +76,14 @@ class Writer extends HTMLElement {
         <button type="button" class="rnn-play"></button>
         <button type="button" class="rnn-one">One step</button>
         <button type="button" class="rnn-again">Begin again</button>
+        <label>begin with <input type="text" size="14" maxlength="60"></label>
         <label>temperature <input type="range" min="0.2" max="1.5" step="0.1" value="0.6"> <output>0.6</output></label>
       </div>`;
     const find = (what) => this.querySelector(what);
-    [this.text, this.state, this.next, this.slider] = [find(".rnn-text"), find(".rnn-state"), find(".rnn-next"), find("input")];
+    [this.text, this.state, this.next, this.slider, this.prompt] =
+      [".rnn-text", ".rnn-state", ".rnn-next", "[type=range]", "[type=text]"].map(find);
+    this.prompt.value = this.getAttribute("prompt");
+    this.prompt.onchange = () => this.begin();
     for (let j = 0; j < this.network.H; j++) {
       const cell = document.createElementNS("http://www.w3.org/2000/svg", "rect");
       for (const [key, value] of Object.entries({ x: j % COLUMNS, y: Math.floor(j / COLUMNS), width: 0.92, height: 0.92 })) cell.setAttribute(key, value);
@@ -102,7 +106,10 @@ class Writer extends HTMLElement {
   begin() {
     this.network.reset();
     this.written = "";
-    for (const symbol of this.getAttribute("prompt")) this.feed(this.network.symbols.indexOf(symbol));
+    for (const symbol of this.prompt.value || "\n") {
+      const id = this.network.symbols.indexOf(symbol); // a letter that it never read is passed over
+      if (id >= 0) this.feed(id);
+    }
     this.draw();
   }
 
