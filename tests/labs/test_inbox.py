@@ -131,8 +131,8 @@ def test_what_brightspace_and_google_classroom_name_a_file(tmp_path):
             "index.html": "x",
         },
     )
-    assert nobodys == ["index.html"]
-    assert found["adalovelace-12345"] == ("newer", "2 files: read lab02.ipynb, not lab02.ipynb")
+    assert nobodys == [], "index.html is Brightspace's own"
+    assert found["adalovelace-12345"] == ("newer", "2 files: read the newest lab02.ipynb")
     assert "zip cannot be read" in found["jurgenoneil-12346"][1] and found["zoedoe-12347"] == ("a folder", "")
     found, _ = taken(tmp_path / "classroom", {"Ada Lovelace - lab02_rnn.ipynb": "hers", "Zoë Doe - Lab 2 - final.docx": "x"})
     assert found["Ada Lovelace"] == ("hers", "") and "not a notebook" in found["Zoë Doe"][1]
@@ -252,7 +252,7 @@ def test_of_two_files_the_newer_is_read_and_the_one_that_can_be(tmp_path):
         (box / name).write_text(text, encoding="utf-8")
         os.utime(box / name, (1e9 + k, 1e9 + k))
     found, _ = taken(tmp_path, box)
-    assert found["ada"] == ("new", "2 files: read ada (1).ipynb, not ada.ipynb".replace("(1)", "?1?"))
+    assert found["ada"] == ("new", "2 files: read ada (1).ipynb, not ada.ipynb")
     assert found["bob"] == ("fine", "2 files: read bob.ipynb, not bob.zip")
 
 
@@ -298,6 +298,35 @@ def test_the_command_line_tells_of_what_was_skipped(tmp_path, capsys):
     (tmp_path / "box" / "bob.ipynb").write_text("{}", encoding="utf-8")
     assert main(words) == 0 and "changed since the last run" in capsys.readouterr().out
     assert main([*words, "--force"]) == 0 and read(course, "bob") == "{}"
+
+
+def test_a_zip_in_a_zip_is_opened_once_and_else_named(tmp_path):
+    def packed(name, members):
+        return write_zip(tmp_path / name, members).read_bytes()
+
+    one = packed("one.zip", {"x/lab02_rnn.ipynb": "deep", "__MACOSX/x/._lab02_rnn.ipynb": "?"})
+    found, _ = taken(
+        tmp_path,
+        {
+            "ada.zip": packed("a.zip", {"hw/one.zip": one}),
+            "ben.zip": packed("b.zip", {"1.zip": one, "2.zip": one}),
+            "cy.zip": packed("c.zip", {"1.zip": packed("d.zip", {"2.zip": one})}),
+            "dot.zip": packed("e.zip", {"1.zip": "torn"}),
+            "eve.zip": packed("f.zip", {"LAB02_RNN.IPYNB": "shouted"}),
+        },
+    )
+    assert found["ada"] == ("deep", "")
+    assert found["ben"] == (None, "the zip contains no notebook, only 2 more zips, expected one lab02_rnn.ipynb")
+    assert found["cy"] == (None, "the zip contains no notebook, only 1 more zip, expected one lab02_rnn.ipynb")
+    assert found["dot"] == (None, "the zip cannot be read (BadZipFile)") and found["eve"][0] == "shouted"
+
+
+def test_two_attempts_under_one_name_are_told_apart_and_a_platforms_own_file_is_nobodys(tmp_path):
+    names = [f"12345-67 - Jane Doe - Nov {day}, 2026 1011 PM/lab02_rnn.ipynb" for day in (18, 19)]
+    found, _ = taken(tmp_path / "torn", write_zip(tmp_path / "torn.zip", {names[0]: "old", names[1]: ""}))
+    assert found["janedoe-12345"] == ("old", "2 files: read an earlier lab02_rnn.ipynb")
+    found, skipped = taken(tmp_path, {names[0]: "old", names[1]: "new", "index.html": "<html>"})
+    assert found == {"janedoe-12345": ("new", "2 files: read the newest lab02_rnn.ipynb")} and not skipped
 
 
 # --- zips that do harm

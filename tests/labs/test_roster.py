@@ -107,6 +107,12 @@ def test_lines_that_are_left_out_are_said(tmp_path):
     assert said(None, []) == [] and said(roster(course), ["ada", "eve"])[0] == "Roster: 1 students. Nothing handed in: 0"
 
 
+def test_a_name_behind_the_name_of_a_group_finds_its_person(tmp_path):
+    students = ("groupaadang-1", "groupaannedoe-2", "teambbenöz-3", "annadoe-4", "groupaeve-5", "xadang-6")
+    course = course_of(tmp_path, *students, table='name\nAda Ng\n"Doe, Anne"\nBen Öz\nNa Doe\nZoë\n')
+    assert {s: p.name for s, p in roster(course).of.items()} == {"groupaadang-1": "Ada Ng", "groupaannedoe-2": "Anne Doe"}
+
+
 def test_a_number_that_is_another_persons_finds_nobody(tmp_path):
     table = "id,name\n4711,Ada Ng\n4712,Jürgen Müller\n4713,\n4714,李雷\n4715,Zoë Poe\naB3dE,Bo Xi\n"
     course = course_of(tmp_path, "roebob-4711", "mllerjrgen-4712", "x-4713", "李雷-4714", "poezoe-4715", "anon-aB3dE", table=table)

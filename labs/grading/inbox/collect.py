@@ -159,7 +159,10 @@ def _best(found, target, archive, room):
         problem = _take(hand_in, target, archive, room)
         if target.exists():
             others = [one for one in found if one is not hand_in and not one.companion]
-            several = [f"{len(others) + 1} files: read {shown(hand_in.file)}, not {listed(others)}"] if others else []
+            alike = {hand_in.file} == {one.file for one in others}
+            which = "the newest" if hand_in is found[0] else "an earlier"
+            read = f"{which} {shown(hand_in.file)}" if alike else f"{shown(hand_in.file)}, not {listed(others)}"
+            several = [f"{len(others) + 1} files: read {read}"] if others else []
             return hand_in, "; ".join([*filter(None, [problem]), *several]), True
         problems.append(problem)
     others = [one for one in found[1:] if not one.companion]
@@ -181,7 +184,7 @@ def _take(hand_in, target, archive, room):
             member, path = path, room / "member"
             if not copy_member(archive, member, path, MAX_FILE):
                 return f"{name} is larger than {MAX_FILE // 1_000_000} MB"
-        return _from_zip(path, target) if hand_in.ends(ZIPS) else _from_notebook(path, target, name)
+        return _from_zip(path, target, room) if hand_in.ends(ZIPS) else _from_notebook(path, target, name)
     except BAD_ZIP as error:
         target.unlink(missing_ok=True)
         if getattr(error, "errno", None) in NO_ROOM:
@@ -204,13 +207,19 @@ def _from_notebook(path, target, name):
     return "" if name.lower().endswith(".ipynb") else f"read from {name}, expected {target.name}"
 
 
-def _from_zip(path, target):
+def _from_zip(path, target, room, deeper=True):
+    """Write the notebook of a zip to ``target``, or of the only zip in it; returns what is wrong with it, or an empty text."""
     try:
         with Zip(path, MAX_MEMBERS) as archive:
-            members = [m for m in archive.infolist() if m.filename.endswith(".ipynb") and not hidden(name_of(m))]
+            there = [m for m in archive.infolist() if not hidden(name_of(m))]
+            members = [m for m in there if m.filename.lower().endswith(NOTEBOOKS)]
+            inner = [m for m in there if m.filename.lower().endswith(ZIPS)]
+            if deeper and not members and len(inner) == 1 and copy_member(archive, inner[0], room / "inner", MAX_FILE):
+                return _from_zip(room / "inner", target, room, deeper=False)
             named = [m for m in members if pathlib.PurePosixPath(name_of(m)).name == target.name]
             if len(named or members) != 1:
-                what = "no notebook" if not members else f"{len(named or members)} notebooks"
+                none = f"no notebook, only {len(inner)} more zip{'s' * (len(inner) > 1)}" if inner else "no notebook"
+                what = f"{len(named or members)} notebooks" if members else none
                 return f"the zip contains {what}, expected one {target.name}"
             chosen = (named or members)[0]
             whole = copy_member(archive, chosen, target, MAX_FILE)  # only the content: names, links and paths inside the zip are never used

@@ -35,6 +35,8 @@ class Platform:
         Columns that give, joined, the name of a student: for tables without the number.
     excused : tuple of str
         What its table has in place of a mark that nobody may fill in.
+    own : tuple of str
+        Files that it adds to its zip: nobody's.
     back : str, optional
         The group of ``member`` that a file must have so that the platform takes back a file of feedback under the same beginning of its
         name; none where it takes no zip of them.
@@ -51,6 +53,7 @@ class Platform:
     logins: tuple = ()
     names: tuple = ()
     excused: tuple = ()
+    own: tuple = ()
     back: str | None = None
 
 
@@ -93,6 +96,7 @@ PLATFORMS = {
         number="Username",
         logins=("OrgDefinedId",),
         names=("First Name", "Last Name"),
+        own=("index.html",),
     ),
     # Jane Doe - lab02_rnn.ipynb
     "classroom": Platform(title="Google Classroom", member=re.compile(r"(?P<name>[^/]+?) - (?P<file>[^/]+)")),

@@ -217,6 +217,19 @@ def _match(students, persons, cells, found):
                 _take(fit, found, free, taken)
     wanted = {student: letters(student.rpartition("-")[0] or student) for student in free}
     _take(_fit(wanted, [_names(person.name) for person in persons], persons), found, free, taken)
+    _take(_behind_groups({s: wanted[s] for s in free}, [person for person in persons if person not in taken]), found, free, taken)
+
+
+def _behind_groups(wanted, persons):
+    """Student → person where a group's name stands before the person's, as Moodle writes it; a group is what two students or more have."""
+    names = [_names(person.name) for person in persons]
+    groups, fits = {key.removesuffix(name) for key in wanted.values() for name in {*sum(map(tuple, names), ())}}, []
+    for group in groups - {"", *wanted.values()}:
+        inside = {student: key.removeprefix(group) for student, key in wanted.items() if key.startswith(group)}
+        fits.append(_fit(inside, names, persons))
+    fits = [fit for fit in fits if len(fit) > 1]
+    told = collections.Counter(student for fit in fits for student in fit)
+    return {student: person for fit in fits for student, person in fit.items() if told[student] == 1}
 
 
 def _agree(student, person):

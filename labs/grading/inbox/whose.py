@@ -98,6 +98,7 @@ def whose(downloads, lab, known=()):
         else:
             files.append((download, parts))
     platform, depth = _recognised([parts for _, parts in files])
+    files = [file for file in files if not platform or "/".join(file[1][depth:]) not in platform.own]
     depth = depth if platform else _top([parts for _, parts in files], lab)
     found = {}
     for k, (_, parts) in enumerate(files):

@@ -18,7 +18,7 @@ BAD_ZIP = (
 )
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # a kilobyte of bzip2 or LZMA may need gigabytes
 _UTF_8 = 0x800  # the flag of a name in UTF-8
-_SHOWN = set(" _./-'’,@+")
+_SHOWN = set(" _./-'’,@+()")
 
 
 class TooMany(ValueError):
