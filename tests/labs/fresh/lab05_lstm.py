@@ -514,6 +514,116 @@ WRONG = {
         None,
         _but(GRU, "    if reset ==", "    z = z.mean(axis=1, keepdims=True)\n    if reset =="),
     ),
+    "step: the tanh around o and c": ("lstm_step", None, _but(STEP, "h_t = o * np.tanh(c_t)", "h_t = np.tanh(o * c_t)")),
+    "step: gates stacked on an axis of their own": (
+        "lstm_step",
+        None,
+        _but(STEP, "np.concatenate([i, f, g, o], axis=1)", "np.stack([i, f, g, o], axis=1)"),
+    ),
+    "step: the candidate without the old state": (
+        "lstm_step",
+        None,
+        _but(STEP, "g = np.tanh(a[:, 2*H:3*H])", "g = np.tanh((x_t @ W_x + b)[:, 2*H:3*H])"),
+    ),
+    "step: f multiplies the new memory too": ("lstm_step", None, _but(STEP, "f * c_prev + i * g", "f * (c_prev + i * g)")),
+    "step: h from the candidate": ("lstm_step", None, _but(STEP, "o * np.tanh(c_t)", "o * np.tanh(g)")),
+    "step: a forget bias of 1 added": ("lstm_step", None, _but(STEP, "sigmoid(a[:, H:2*H])", "sigmoid(a[:, H:2*H] + 1.0)")),
+    "step: g multiplied by the old memory": ("lstm_step", None, _but(STEP, "f * c_prev + i * g", "f * c_prev + i * g * c_prev")),
+    "forward: padding on the left": ("lstm_forward", None, _but(FORWARD, "m = (t < lengths)[:, None]", "m = (t >= T - lengths)[:, None]")),
+    "forward: h_T by a wrong index": ("lstm_forward", None, _but(FORWARD, "return h_seq, h, c", "return h_seq, h_seq[:, lengths - 1], c")),
+    "forward: NaN made 0, lengths not used": (
+        "lstm_forward",
+        None,
+        _but(FORWARD, "m = (t < lengths)[:, None]", "m = np.ones((B, 1), dtype=bool)").replace(
+            "B, T, D = x.shape", "x = np.nan_to_num(x)\n    B, T, D = x.shape"
+        ),
+    ),
+    "forward: every step from h_0, c carried": (
+        "lstm_forward",
+        None,
+        _but(FORWARD, "step(x[:, t], h, c, W_x, W_h, b)", "step(x[:, t], start, c, W_x, W_h, b)").replace(
+            "    h_seq = np.zeros", "    start = h\n    h_seq = np.zeros"
+        ),
+    ),
+    "forward: h_seq holds c": ("lstm_forward", None, _but(FORWARD, "np.where(m, h_new, 0)", "np.where(m, c_new, 0)")),
+    "forward: all rows as long as the first": (
+        "lstm_forward",
+        None,
+        _but(FORWARD, "m = (t < lengths)[:, None]", "m = (t < lengths[:1])[:, None]"),
+    ),
+    "step back: o' is missing": ("lstm_step_backward", None, _but(BACK_STEP, "do * o * (1 - o)]", "do]")),
+    "step back: dW_h from the new state": ("lstm_step_backward", None, _but(BACK_STEP, "dW_h = h_prev.T @ da", "dW_h = (o * tc).T @ da")),
+    "step back: da in the order i, f, o, g": (
+        "lstm_step_backward",
+        None,
+        _but(BACK_STEP, "dg * (1 - g ** 2), do * o * (1 - o)]", "do * o * (1 - o), dg * (1 - g ** 2)]"),
+    ),
+    "step back: weights from means": (
+        "lstm_step_backward",
+        None,
+        _but(BACK_STEP, "dW_x = x_t.T @ da", "dW_x = np.outer(x_t.mean(axis=0), da.sum(axis=0))"),
+    ),
+    "step back: the tanh of the old memory": ("lstm_step_backward", None, _but(BACK_STEP, "tc = np.tanh(c_t)", "tc = np.tanh(c_prev)")),
+    "step back: (1 - g) squared": ("lstm_step_backward", None, _but(BACK_STEP, "(1 - g ** 2)", "(1 - g) ** 2")),
+    "step back: db with its axis kept": (
+        "lstm_step_backward",
+        None,
+        _but(BACK_STEP, "db = da.sum(axis=0)", "db = da.sum(axis=0, keepdims=True)"),
+    ),
+    "back: the last step's dh_seq is left out": (
+        "lstm_backward",
+        None,
+        _but(BACK, "step_backward(dh + dh_seq[:, t], dc, cut)", "step_backward(dh + (dh_seq[:, t] if t < T - 1 else 0), dc, cut)"),
+    ),
+    "back: dx with time first": ("lstm_backward", None, _but(BACK, "return dx, dh", "return dx.transpose(1, 0, 2), dh")),
+    "back: dc forgotten twice": (
+        "lstm_backward",
+        None,
+        _but(BACK, "        dW_x += gW_x\n", "        dc = dc * gates[:, t, h_0.shape[1] : 2 * h_0.shape[1]]\n        dW_x += gW_x\n"),
+    ),
+    "back: dh adds up over the steps": (
+        "lstm_backward",
+        None,
+        _but(BACK, "dx[:, t], dh, dc, gW_x", "dx[:, t], new, dc, gW_x").replace(
+            "        dW_x += gW_x\n", "        dh = dh + new\n        dW_x += gW_x\n"
+        ),
+    ),
+    "back: dh_T at the first step": (
+        "lstm_backward",
+        None,
+        _but(BACK, "dh, dc = dh_T, dc_T", "dh, dc = 0 * dh_T, dc_T").replace(
+            "dh + dh_seq[:, t], dc", "dh + dh_seq[:, t] + (dh_T if t == 0 else 0), dc"
+        ),
+    ),
+    "back: gates of the step before": (
+        "lstm_backward",
+        None,
+        _but(BACK, "h_prev = h_seq[:, t - 1] if t > 0 else h_0", "h_prev = h_seq[:, max(t - 1, 0)]"),
+    ),
+    "bias: units side by side": ("forget_bias", None, _but(BIAS, "b[H:2*H] = value\n", "b.reshape(H, 4)[:, 1] = value\n")),
+    "bias: ln T - 1": ("forget_bias", None, _but(BIAS, "np.log(lifetimes - 1)", "np.log(lifetimes) - 1")),
+    "bias: half of b in one bias": (
+        "forget_bias",
+        None,
+        _but(BIAS, "return W_x.T, W_h.T, b, np.zeros(b.shape)", "return W_x.T, W_h.T, b / 2, np.zeros(b.shape)"),
+    ),
+    "gru: r multiplies the whole candidate": (
+        "gru_step",
+        None,
+        _but(GRU, "np.tanh(xs[:, 2*H:] + r * hs[:, 2*H:])", "np.tanh(r * (xs[:, 2*H:] + hs[:, 2*H:]))"),
+    ),
+    "gru: r multiplies b_hn too, before": (
+        "gru_step",
+        None,
+        _but(GRU, "(r * h_prev) @ W_h[:, 2*H:] + b_h[2*H:]", "(r * h_prev) @ W_h[:, 2*H:] + r * b_h[2*H:]"),
+    ),
+    "gru: n is added whole": ("gru_step", None, _but(GRU, "(1 - z) * n + z * h_prev", "n + z * h_prev")),
+    "gru: the two resets exchanged": ("gru_step", None, _but(GRU, 'if reset == "after":', 'if reset == "before":')),
+    "gru: one bias only": (
+        "gru_step",
+        None,
+        _but(GRU, "hs = h_prev @ W_h + b_h", "hs = h_prev @ W_h").replace("@ W_h[:, 2*H:] + b_h[2*H:]", "@ W_h[:, 2*H:]"),
+    ),
 }
 
 RIGHT = {
@@ -866,6 +976,133 @@ RIGHT = {
             else:
                 n = np.tanh(x_t @ Un + pn + r * (h_prev @ Vn + qn))
             return (1 - z) * n + z * h_prev
+        """,
+    },
+    "expit, halves of a bias and match": {
+        "lstm_step": """
+        from scipy.special import expit
+
+        def lstm_step(x_t, h_prev, c_prev, W_x, W_h, b):
+            a = np.hstack([x_t, h_prev]) @ np.vstack([W_x, W_h]) + b
+            B, H = np.shape(h_prev)
+            act = [expit, expit, np.tanh, expit]
+            i, f, g, o = gates = [fn(a.reshape(B, 4, H)[:, k]) for k, fn in enumerate(act)]
+            return (o * np.tanh(c := f * c_prev + i * g)), c, np.hstack(gates)
+        """,
+        "forget_bias": """
+        def open_forget_gate(H: int, value: float = 1.0) -> np.ndarray:
+            return np.kron([0.0, 1.0, 0.0, 0.0], np.full(H, value))
+
+        def chrono_bias(lifetimes):
+            T = np.array(lifetimes, dtype=np.float64)
+            return np.concatenate([-np.log(T - 1), np.log(T - 1), np.zeros(2 * T.size)])
+
+        def to_torch(W_x, W_h, b):
+            return np.einsum("dk->kd", W_x), np.swapaxes(W_h, 0, 1), 0.5 * np.asarray(b), 0.5 * np.asarray(b)
+        """,
+        "gru_step": """
+        def gru_step(x_t, h_prev, W_x, W_h, b_x, b_h, reset="after"):
+            r_z_n = lambda a: np.split(np.asarray(a, dtype=float), 3, axis=-1)
+            (A, B_, C), (U, V, W), (d, e, k) = r_z_n(x_t @ W_x + b_x), r_z_n(W_h), r_z_n(b_h)
+            r, z = (0.5 + 0.5 * np.tanh(v / 2) for v in (A + h_prev @ U + d, B_ + h_prev @ V + e))
+            match reset:
+                case "after":
+                    inner = r * (h_prev @ W + k)
+                case "before":
+                    inner = np.multiply(r, h_prev) @ W + k
+                case _:
+                    raise ValueError(reset)
+            n = np.tanh(C + inner)
+            return n + z * (h_prev - n)
+        """,
+    },
+    "each row alone, by recursion": {
+        "lstm_forward": """
+        def lstm_forward(x, W_x, W_h, b, h_0=None, c_0=None, lengths=None):
+            B, T, H = len(x), len(x[0]), len(b) // 4
+            zero = np.zeros((B, H))
+
+            def run(row, t, n, h, c):
+                if t == n:
+                    return [], h, c
+                h, c = step(x[row : row + 1, t], h, c, W_x, W_h, b)
+                rest, h_T, c_T = run(row, t + 1, n, h, c)
+                return [h[0]] + rest, h_T, c_T
+
+            seqs, hs, cs = [], [], []
+            for row in range(B):
+                n = T if lengths is None else int(lengths[row])
+                seq, h, c = run(row, 0, n, (zero if h_0 is None else h_0)[row : row + 1], (zero if c_0 is None else c_0)[row : row + 1])
+                seqs.append(np.array(seq + [np.zeros(H)] * (T - n)))
+                hs.append(h[0])
+                cs.append(c[0])
+            return np.array(seqs), np.array(hs), np.array(cs)
+        """,
+        "lstm_step_backward": """
+        def lstm_step_backward(dh_t, dc_t, tape):
+            H = tape["c_t"].shape[1]
+            gate = {name: tape["gates"][:, k * H : (k + 1) * H] for k, name in enumerate("ifgo")}
+            slope = {n: (1 - a * a if n == "g" else a - a * a) for n, a in gate.items()}
+            dc = dc_t + dh_t * gate["o"] / np.cosh(tape["c_t"]) ** 2
+            into = {"i": dc * gate["g"], "f": dc * tape["c_prev"], "g": dc * gate["i"], "o": dh_t * np.tanh(tape["c_t"])}
+            da = np.hstack([into[n] * slope[n] for n in "ifgo"])
+            outer = lambda a: np.einsum("bi,bj->ij", a, da)
+            return [np.einsum("bk,dk->bd", da, tape["W_x"]), np.einsum("bk,hk->bh", da, tape["W_h"]), dc * gate["f"], outer(tape["x_t"]), outer(tape["h_prev"]), np.ones(len(da)) @ da]
+        """,
+    },
+    "a class that walks back": {
+        "lstm_backward": """
+        class Walk:
+            def __init__(self, tape):
+                self.tape, self.sums = tape, [0.0, 0.0, 0.0]
+                self.h = np.concatenate([tape["h_0"][:, None], tape["h_seq"]], axis=1)
+                self.c = np.concatenate([tape["c_0"][:, None], tape["c_seq"]], axis=1)
+
+            def at(self, t):
+                fixed = {k: self.tape[k] for k in ("W_x", "W_h", "b")}
+                return fixed | {"x_t": self.tape["x"][:, t], "gates": self.tape["gates"][:, t], "h_prev": self.h[:, t], "c_prev": self.c[:, t], "c_t": self.c[:, t + 1]}
+
+            def back(self, dh, dc, t):
+                dx, dh, dc, *weights = step_backward(dh, dc, self.at(t))
+                self.sums = [s + w for s, w in zip(self.sums, weights)]
+                return dx, dh, dc
+
+        def lstm_backward(dh_seq, dh_T, dc_T, tape):
+            walk, dxs, dh, dc = Walk(tape), [], dh_T, dc_T
+            for t in range(dh_seq.shape[1])[::-1]:
+                dx, dh, dc = walk.back(dh + dh_seq[:, t], dc, t)
+                dxs.insert(0, dx)
+            return np.stack(dxs, axis=1), dh, dc, *walk.sums
+        """,
+        "gru_step": """
+        def gru_step(x_t, h_prev, W_x, W_h, b_x, b_h, reset="after"):
+            x_t, h_prev, W_x, W_h, b_x, b_h = (torch.as_tensor(np.array(a), dtype=torch.float64) for a in (x_t, h_prev, W_x, W_h, b_x, b_h))
+            r, z = (torch.sigmoid(x_t @ W_x.chunk(3, 1)[k] + b_x.chunk(3)[k] + h_prev @ W_h.chunk(3, 1)[k] + b_h.chunk(3)[k]) for k in (0, 1))
+            W, b = W_h.chunk(3, 1)[2], b_h.chunk(3)[2]
+            inner = r * (h_prev @ W + b) if reset == "after" else (r * h_prev) @ W + b
+            n = torch.tanh(x_t @ W_x.chunk(3, 1)[2] + b_x.chunk(3)[2] + inner)
+            return torch.lerp(n, h_prev, z).numpy()
+        """,
+    },
+    "numpy's own ufuncs": {
+        "lstm_step": """
+        def lstm_step(x_t, h_prev, c_prev, W_x, W_h, b):
+            a = np.add(np.dot(x_t, W_x), np.dot(h_prev, W_h)) + b
+            i, f, g, o = np.array_split(a, 4, axis=1)
+            sig = lambda v: np.exp(-np.logaddexp(0, -v))
+            i, f, o, g = sig(i), sig(f), sig(o), np.tanh(g)
+            c_t = np.add(np.multiply(f, c_prev), np.multiply(i, g))
+            return [o * np.tanh(c_t), c_t, np.block([i, f, g, o])]
+        """,
+        "lstm_forward": """
+        def lstm_forward(x, W_x, W_h, b, h_0=None, c_0=None, lengths=None):
+            B, T = x.shape[:2]
+            H = b.size // 4
+            states = [tuple(np.zeros((B, H)) if s is None else np.asarray(s, dtype=float) for s in (h_0, c_0))]
+            live = np.ones((B, T), dtype=bool) if lengths is None else np.arange(T) < np.reshape(lengths, (-1, 1))
+            for x_t, on in zip(np.moveaxis(x, 1, 0), live.T[:, :, None]):
+                states.append(tuple(np.choose(on, pair) for pair in zip(states[-1], step(x_t, *states[-1], W_x, W_h, b))))
+            return np.stack([h for h, _ in states[1:]], axis=1) * live[..., None], *states[-1]
         """,
     },
 }
