@@ -38,10 +38,12 @@ CASES = {
     "three for two": (lambda: (1, 2, 3), {"want": PAIR}, "f: expected 2 results, in this order: context, attn; got 3"),
     "none for two": (lambda: None, {"want": PAIR}, "in this order: context, attn; got None. Is the return missing?"),
     "half of two": (lambda: (np.ones((1, 3)), None), {"shape": {"context": (1, 3), "attn": (1, 2)}}, "f, attn: got None"),
+    "a list for a dict": (lambda: (1.0, [1.0]), {"shape": {"loss": (), "grads": dict}}, "f, grads: expected a dict, got a list"),
     "another order": (lambda: (PAIR["attn"], PAIR["context"]), {"want": PAIR}, "context, attn; got them in another order"),
     "the second is wrong": (lambda: (PAIR["context"], [[4.0, 6.0]]), {"want": PAIR}, r"f, attn: expected .*4.0, 5.0\]\],\ngot \[\[4.0, 6"),
     "a large one": (lambda: np.eye(5), {"want": np.ones((5, 5))}, r"20 of 25 .* first at \[0, 1\]: expected 1, got 0\.\nthe hint"),
     "true and false": (lambda: np.array([True]), {"want": np.array([False])}, r"expected \[False\],\ngot \[True\]"),
+    "words": (lambda: ["a", "c"], {"want": ["a", "b"]}, r"expected \['a', 'b'\],\ngot \['a', 'c'\]"),
     "NaN": (lambda: np.nan, {"want": 1.0}, "expected 1.0,\ngot nan"),
     "an array changed": (lambda: add(x), {"want": 2.0}, "f: your function changed x, which it was given. Work on a copy."),
     "changed through a lambda": (lambda: through(), {"want": 1.0}, "your function changed x"),
@@ -63,8 +65,9 @@ def test_what_is_right_passes(capsys):
     visible.check("f", lambda: (PAIR["context"], np.array([[4.0, 5.0]])), PAIR)
     visible.check("f", lambda: np.ones((2, 3)), shape=(2, 3))
     visible.check("f", lambda: (np.ones(3), 1.0), shape={"a": (3,), "b": ()})
+    visible.check("f", lambda: (1.0, {"b": np.ones(3)}), shape={"loss": (), "grads": dict})
     visible.check("f", lambda: (1, 2), (1, 2))
-    assert capsys.readouterr().out == "f: as expected\n" * 6
+    assert capsys.readouterr().out == "f: as expected\n" * 7
 
 
 def test_a_notebook_gets_all_of_it():

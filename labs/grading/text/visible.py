@@ -6,7 +6,7 @@ import numpy as np
 def check(name, compute, want=None, hint="", shape=None):
     """Compare a result with a value that can be worked out on paper, or with its shape, and say in one sentence what is wrong.
 
-    Several results: a dict of their names and values (or shapes), in their order.
+    Several results: a dict of their names and values (or shapes), in their order; the shape of a dict is ``dict``.
     """
     given = [(what, value, before) for what, value in _given(compute).items() if (before := _numbers(value))]
     try:
@@ -24,13 +24,16 @@ def check(name, compute, want=None, hint="", shape=None):
     kind = "None. Is the return missing?" if got is None else f"one {type(got).__name__}"
     assert isinstance(results, tuple | list), f"{many}; got {kind}"
     assert len(results) == len(wanted), f"{many}; got {len(results)}"
-    results = [_array(f"{name}, {part}" if part else name, one) for part, one in zip(wanted, results, strict=True)]
-    shapes, right = [a.shape for a in results], [tuple(w) if want is None else np.shape(w) for w in wanted.values()]
+    for part, one in zip(wanted, results, strict=True):
+        assert wanted[part] is not dict or isinstance(one, dict), f"{name}, {part}: expected a dict, got a {type(one).__name__}"
+    results = [one if wanted[p] is dict else _array(f"{name}, {p}" if p else name, one) for p, one in zip(wanted, results, strict=True)]
+    shapes = [np.shape(a) for a in results]
+    right = [() if w is dict else tuple(w) if want is None else np.shape(w) for w in wanted.values()]
     assert shapes == right or sorted(shapes) != sorted(right), f"{many}; got them in another order"
     for part, a, s in zip(wanted, results, right, strict=True):
         about = f"{name}, {part}" if part else name
         tuples = f", from {len(got)} results" if isinstance(got, tuple) and not several else ""
-        assert a.shape == s, f"{about}: expected shape {s}, got {a.shape}{tuples}." + (f"\n{hint}" if want is None else "")
+        assert np.shape(a) == s, f"{about}: expected shape {s}, got {np.shape(a)}{tuples}." + (f"\n{hint}" if want is None else "")
         if want is not None:
             _compare(about, a, np.asarray(wanted[part]), hint)
     print(f"{name}: as expected")
@@ -38,9 +41,9 @@ def check(name, compute, want=None, hint="", shape=None):
 
 def _compare(name, got, want, hint):
     assert got.dtype.kind in "biufc" or want.dtype.kind not in "biufc", f"{name}: expected numbers, got {got.dtype}"
-    wrong = ~np.isclose(got, want, atol=1e-6)
+    wrong = got != want if want.dtype.kind == "U" else ~np.isclose(got, want, atol=1e-6)
     if got.size <= 24:
-        want, got = ((a if a.dtype.kind == "b" else a.round(4)).tolist() for a in (want, got))
+        want, got = ((a if a.dtype.kind in "bU" else a.round(4)).tolist() for a in (want, got))
         assert not wrong.any(), f"{name}: expected {want},\ngot {got}.\n{hint}"
     elif wrong.any():
         at = tuple(int(i) for i in np.argwhere(wrong)[0])

@@ -446,6 +446,84 @@ WRONG = {
         M,
         _but(TABLE, ('params["table"][ids]', "np.eye(len(params['table']))[params['table'][ids].argmax(-1)]")),
     ),
+    "prepare: sorted by the whole text, unknown dropped from the string": (
+        P,
+        _but(PREPARE, ('"".join(sorted(set(train)))', '"".join(c for c in sorted(set(text)) if c in train or c in valid[:1])')),
+    ),
+    "prepare: no id for the last symbol": (
+        P,
+        _but(PREPARE, ("enumerate(symbols)}", "enumerate(symbols[:-1])}"), ("number[c] for c in train", "number.get(c, 0) for c in train")),
+    ),
+    "prepare: rare characters are unknown": (
+        P,
+        _but(
+            PREPARE,
+            ("set(train)", "c for c in set(train) if train.count(c) > 1"),
+            ("number[c] for c in train", "number.get(c, 0) for c in train"),
+        ),
+    ),
+    "prepare: the two parts overlap by one": (P, _but(PREPARE, ("text[cut:]", "text[max(cut - 1, 0):]"))),
+    "prepare: symbols begin with an unknown sign": (
+        P,
+        _but(PREPARE, ("return train_ids, valid_ids, symbols", 'return train_ids, valid_ids, "?" + symbols')),
+    ),
+    "windows: overlapping by one id": (
+        W,
+        "def windows(ids, B, T):\n    N = (len(ids) - 1) // (B * T)\n    cut = [ids[k * (T - 1) : k * (T - 1) + T + 1] for k in range(B * N)]\n    a = np.array(cut).reshape(B, N, T + 1).transpose(1, 0, 2)\n    return a[..., :-1], a[..., 1:]\n",
+    ),
+    "windows: time before rows": (
+        W,
+        _but(WINDOWS, ("return x.transpose(1, 0, 2), y.transpose(1, 0, 2)", "return x.transpose(1, 2, 0), y.transpose(1, 2, 0)")),
+    ),
+    "windows: the end of the text in place of its beginning": (
+        W,
+        _but(WINDOWS, ("ids[: B * N * T]", "ids[-B * N * T - 1 : -1]"), ("ids[1 : B * N * T + 1]", "ids[-B * N * T :]")),
+    ),
+    "windows: targets roll over": (W, _but(WINDOWS, ("y = ids[1 : B * N * T + 1].reshape(B, N, T)", "y = np.roll(x, -1, axis=2)"))),
+    "loss: mean over time, sum over the batch, gradients too": (
+        L,
+        _but(LOSS, (".mean()", ".mean(axis=1).sum()"), ("dz / (B * T)", "dz / T")),
+    ),
+    "loss: the softmax of the wrong axis": (
+        L,
+        _but(
+            LOSS,
+            ("z = z - z.max(axis=-1, keepdims=True)", "z = z - z.max(axis=1, keepdims=True)"),
+            ("np.exp(z).sum(axis=-1, keepdims=True)", "np.exp(z).sum(axis=1, keepdims=True)"),
+        ),
+    ),
+    "loss: p minus 1 everywhere": (L, _but(LOSS, ("dz[rows, cols, y] -= 1", "dz -= 1 / dz.shape[-1]"))),
+    "loss: b_y a mean over time": (L, _but(LOSS, ("dz.sum(axis=(0, 1))", "dz.mean(axis=1).sum(axis=0)"))),
+    "loss: W_xh by the target": (L, _but(LOSS, ('np.add.at(grads["W_xh"], x[:, t], da)', 'np.add.at(grads["W_xh"], y[:, t], da)'))),
+    "loss: the gradient of the last step is carried past tanh": (L, _but(LOSS, ("dh = da @ W_hh.T", "dh = (dh_seq[:, t] + dh) @ W_hh.T"))),
+    "loss: returns all states": (L, _but(LOSS, ("return loss, grads, h", "return loss, grads, h_seq"))),
+    "loss: results in another order": (L, _but(LOSS, ("return loss, grads, h", "return loss, h, grads"))),
+    "adam: beta and 1 - beta exchanged": (A, _but(ADAM, ('0.9 * state["m"][n] + 0.1 * g', '0.1 * state["m"][n] + 0.9 * g'))),
+    "adam: lr corrected by k twice": (A, _but(ADAM, ("- lr * m_hat", "- lr / k * m_hat"))),
+    "adam: v without the square": (A, _but(ADAM, ("0.001 * g**2", "0.001 * np.abs(g)"))),
+    "adam: clips the step, not the gradient": (
+        A,
+        _but(ADAM, ("g = factor * grads[n]", "g = grads[n]"), ("lr * m_hat", "lr * factor * m_hat")),
+    ),
+    "adam: results in another order": (A, _but(ADAM, ('return new, {"k": k, "m": m, "v": v}', 'return {"k": k, "m": m, "v": v}, new'))),
+    "adam: the moments start at the gradient": (
+        A,
+        _but(ADAM, ('np.zeros_like(a) for n, a in params.items()}, "v"', 'grads[n] for n, a in params.items()}, "v"')),
+    ),
+    "predict: the state of the first row for all": (R, _but(PREDICT, ('h @ params["W_hh"]', 'h[:1] @ params["W_hh"]'))),
+    "predict: the last step for all steps": (
+        R,
+        _but(PREDICT, ("return np.stack(probs, axis=1)", "return np.repeat(probs[-1][:, None], T, axis=1)")),
+    ),
+    "predict: softmax without the denominator's own row": (R, _but(PREDICT, ("e / e.sum(axis=-1, keepdims=True)", "e / e.sum()"))),
+    "predict: temperature of two": (
+        R,
+        _but(PREDICT, ("e = np.exp(z - z.max(axis=-1, keepdims=True))", "e = np.exp((z - z.max(axis=-1, keepdims=True)) / 2)")),
+    ),
+    "predict: relu": (R, _but(PREDICT, ("np.tanh(", "np.maximum(0, "))),
+    "bits: one minus the probability": (B, _but(BITS, ("-np.log2(p)", "-np.log2(1 - p + 1e-300)"))),
+    "bits: the targets of the next row": (B, _but(BITS, ("np.arange(T), targets]", "np.arange(T), np.roll(targets, 1, axis=0)]"))),
+    "bits: divided by V": (B, _but(BITS, (".mean()", ".sum() / (B * T * V)"))),
 }
 
 WRONG = {name: (part, None, answer) for name, (part, answer) in WRONG.items()}
@@ -677,6 +755,114 @@ RIGHT = {
         """,
     },
     "an RNN with the provided functions": {M: TRAIN},
+    "rows one by one, dictionaries and generators": {
+        P: """
+        def prepare(text: str, n_valid: int):
+            head, tail = (text[:-n_valid], text[-n_valid:]) if n_valid else (text, "")
+            alphabet = sorted(dict.fromkeys(head))
+            look = {c: i for i, c in enumerate(["", *alphabet]) if c}
+            to_ids = lambda part: np.fromiter((look.get(c, 0) for c in part), dtype=np.int32, count=len(part))
+            return to_ids(head), to_ids(tail), "".join(alphabet)
+        """,
+        W: """
+        def windows(ids, B, T):
+            n = (len(ids) - 1) // (B * T)
+            at = np.arange(T) + T * np.arange(n)[:, None, None] + n * T * np.arange(B)[:, None]
+            ids = np.asarray(ids)
+            return ids[at], ids[at + 1]
+        """,
+        B: """
+        import math
+
+
+        def bits_per_character(probs, targets):
+            cost = [-math.log2(probs[b, t, targets[b, t]]) for b in range(len(targets)) for t in range(len(targets[b]))]
+            return math.fsum(cost) / len(cost)
+        """,
+    },
+    "scipy, one-hot and einsum": {
+        L: """
+        from scipy.special import logsumexp
+
+
+        def loss_and_grads(params, x, y, h_0):
+            p, B, T, V = params, *x.shape, len(params["b_y"])
+            one = np.eye(V)
+            h = [np.asarray(h_0, dtype=float)]
+            for t in range(T):
+                h += [np.tanh(one[x[:, t]] @ p["W_xh"] + h[-1] @ p["W_hh"] + p["b_h"])]
+            before, after = np.stack(h[:-1], 1), np.stack(h[1:], 1)
+            z = np.einsum("bth,hv->btv", after, p["W_hy"]) + p["b_y"]
+            logp = z - logsumexp(z, axis=2, keepdims=True)
+            loss = -np.einsum("btv,btv->", one[y], logp) / (B * T)
+            dz = (np.exp(logp) - one[y]) / (B * T)
+            da, dh = np.zeros_like(after), 0.0
+            for t in range(T - 1, -1, -1):
+                da[:, t] = (dz[:, t] @ p["W_hy"].T + dh) * (1 - after[:, t] ** 2)
+                dh = da[:, t] @ p["W_hh"].T
+            e = lambda a, b: np.einsum("bti,btj->ij", a, b)
+            return loss, dict(b_y=dz.sum((0, 1)), W_hy=e(after, dz), W_hh=e(before, da), b_h=da.sum((0, 1)), W_xh=e(one[x], da)), after[:, -1]
+        """,
+        R: """
+        def predict(params, ids, h_0=None):
+            p, rows = params, []
+            for b, row in enumerate(ids):
+                h, seen = (np.zeros(p["b_h"].size) if h_0 is None else h_0[b]), []
+                for i in row:
+                    z = (h := np.tanh(p["W_xh"][i] + h @ p["W_hh"] + p["b_h"])) @ p["W_hy"] + p["b_y"]
+                    seen.append([1 / np.exp(np.minimum(z - v, 700)).sum() for v in z])
+                rows.append(seen)
+            return np.array(rows)
+        """,
+    },
+    "a class for Adam": {
+        A: """
+        class Moments:
+            def __init__(self, k, m, v):
+                self.k, self.m, self.v = k, m, v
+
+            def step(self, theta, g, lr, name):
+                self.m[name] = np.multiply(0.9, self.m.get(name, 0.0)) + 0.1 * g
+                self.v[name] = np.multiply(0.999, self.v.get(name, 0.0)) + 0.001 * np.square(g)
+                return theta - lr * self.m[name] / (1 - 0.9**self.k) / (np.sqrt(self.v[name] / (1 - 0.999**self.k)) + 1e-8)
+
+
+        def adam_step(params, grads, state, lr, clip):
+            old = state or {"k": 0, "m": {}, "v": {}}
+            moments = Moments(old["k"] + 1, dict(old["m"]), dict(old["v"]))
+            norm = np.linalg.norm(np.concatenate([np.ravel(g) for g in grads.values()]))
+            shrink = min(1.0, clip / norm) if norm else 1.0
+            new = {n: moments.step(params[n], shrink * grads[n], lr, n) for n in params}
+            return new, {"k": moments.k, "m": moments.m, "v": moments.v}
+        """,
+        W: """
+        def windows(ids, B, T):
+            each = (len(ids) - 1) // (B * T) * T
+            streams = [ids[b * each : (b + 1) * each + 1] for b in range(B)]
+            xs = [[list(s[k : k + T]) for s in streams] for k in range(0, each, T)]
+            ys = [[list(s[k + 1 : k + T + 1]) for s in streams] for k in range(0, each, T)]
+            return np.array(xs, dtype=int).reshape(-1, B, T), np.array(ys, dtype=int).reshape(-1, B, T)
+        """,
+    },
+    "tensors": {
+        B: """
+        def bits_per_character(probs, targets):
+            p = torch.as_tensor(np.array(probs, dtype=float)).gather(2, torch.as_tensor(np.array(targets, dtype=np.int64))[..., None])
+            return -torch.log2(p).mean().item()
+        """,
+        R: """
+        def predict(params, ids, h_0=None):
+            W_xh, W_hh, b_h, W_hy, b_y = (torch.as_tensor(np.array(params[k]), dtype=torch.float64) for k in ("W_xh", "W_hh", "b_h", "W_hy", "b_y"))
+            h = torch.zeros(len(ids), len(b_h), dtype=torch.float64) if h_0 is None else torch.as_tensor(np.array(h_0), dtype=torch.float64)
+            out = []
+            for i in torch.as_tensor(np.array(ids, dtype=np.int64)).T:
+                h = torch.tanh(W_xh[i] + h @ W_hh + b_h)
+                z = h @ W_hy + b_y
+                e = torch.exp(z - z.amax(1, keepdim=True))
+                out.append(e / e.sum(1, keepdim=True))
+            return torch.stack(out, 1)
+        """,
+    },
 }
 
 PLAIN = {
