@@ -9,6 +9,7 @@ A lab's test file defines four names and imports everything from here; the tests
 """
 
 import textwrap
+import types
 
 import pytest
 
@@ -51,6 +52,21 @@ def test_a_planted_mistake_loses_points_and_is_named(lab, wrong):
     assert "cannot be compared" not in t.messages[part]
     if READY_MADE in t.messages[part]:  # and then it earns nothing, as the locked grader sees it too
         assert READY_MADE in trial.run(lab.LAB, {part: planted}, parts=[part], remote=True).messages[part]
+
+
+def test_a_visible_check_needs_only_its_own_part(lab):
+    """After a restart: no other part is written, and no other check has run."""
+    cells = [(source.meta(c), source.without_hidden(c.source)) for c in source.notebook(lab.LAB).cells if c.cell_type == "code"]
+    for part in lab.POINTS:
+        space = types.ModuleType("lab").__dict__
+        for about, text in cells:
+            name = about.get("grade_id")
+            if name == part or not (name in trial.QUIET or about.get("grade")):
+                error = trial.execute(name, trial.stub(text) if about.get("solution") and name != part else text, space)
+            elif name == f"{part}_check":
+                error = trial.execute(name, text, space)
+                assert error is None, (part, error)
+                break
 
 
 def test_a_correct_but_different_solution_gets_every_point(lab, right):

@@ -84,7 +84,7 @@ def run(lab, answers=None, *, untouched=False, parts=None, student="trial", remo
                 continue
             if source.meta(cell).get("solution"):
                 text = (answers or {}).get(name, stub(text) if untouched else text)
-            error = _execute(name, source.without_hidden(text), module.__dict__)
+            error = execute(name, source.without_hidden(text), module.__dict__)
             if error is not None:
                 trial.errors[name] = f"{type(error).__name__}: {error}"
             if source.hidden(cell) and parts and name.removesuffix("_test") not in parts:
@@ -125,7 +125,7 @@ def stub(text):
     return "\n".join(lines)
 
 
-def _execute(name, text, namespace):
+def execute(name, text, namespace):
     """Run one cell and return the error that it raises, if any; what it prints is for the student only."""
     filename = f"<lab-cell {name}>"
     linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
