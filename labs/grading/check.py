@@ -208,7 +208,11 @@ def expect(name, got, want, mistakes=None, tol=TOL, axes=(), about=None, law=Non
     likely = {sentence for sentence, value in _values(mistakes) if (np.isfinite(value).any() or not value.size) and close(a, value, tol)}
     where = locate(a, want, tol, axes, about)
     if law and a.shape == want.shape and np.isfinite(a).all() and not re.match("wrong only in|.*nearly right", where):
-        where = law(a, want) or where
+        try:
+            where = law(a, want) or where
+        except Exception:  # it looks at other results too, which may be anything: the location says enough
+            if os.environ.get("GRADING_DEBUG"):
+                raise
     raise Differs(name, where, likely, want.tobytes())
 
 
