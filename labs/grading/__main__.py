@@ -104,6 +104,9 @@ def main(words=None):
     warnings.simplefilter("ignore")  # of other people's libraries
     try:
         return (_in_course(o) if "course" in o else o.run(o)) or 0
+    except KeyboardInterrupt:
+        print(f"\n{o.verb}: interrupted. Run the same command again: what is finished is kept.", file=sys.stderr)
+        return 130
     except Exposed as problem:
         print(f"Nothing was graded: {problem}", file=sys.stderr)
         return 1

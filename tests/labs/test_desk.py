@@ -289,6 +289,15 @@ def test_the_command_line_of_the_desk(course, capsys, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of nbconvert's own libraries
+def test_ctrl_c_is_a_line_and_the_shells_status(course, capsys, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("labs.grading.desk.report.report", interrupted)
+    assert main(["report", "2", "--course", str(course.root)]) == 130
+    assert capsys.readouterr().err == "\nreport: interrupted. Run the same command again: what is finished is kept.\n"
+
+
 def test_the_solutions_edition_holds_the_answers_and_what_they_print(tmp_path):
     assert main(["solutions", "--lab", "2", "--course", str(tmp_path), "--to", str(tmp_path / "page.html")]) == 0
     html = (tmp_path / "page.html").read_text(encoding="utf-8")
