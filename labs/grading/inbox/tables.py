@@ -197,7 +197,7 @@ def _places(platform, head, rows, table, lab, column):
             found.grade = _titled(head, column, table)
         return found
     if platform.number not in head:
-        raise ValueError(f"{table}: expected a column named {platform.number}, got {', '.join(head)[:200]}")
+        raise ValueError(f"{table}: expected a column named {platform.number}, got {_listed(head)}")
     number = head.index(platform.number)
     if platform.by_content and platform.grade not in head and not column and (found := _by_content(rows)):
         return found
@@ -224,16 +224,22 @@ def _by_content(rows):
     return None
 
 
+def _listed(head):
+    """The titles of a table, as a message lists them."""
+    return ", ".join(" ".join(title.split()) for title in head)[:400]
+
+
 def _titled(head, title, table):
     if head.count(title) != 1:
-        raise ValueError(f"{table}: expected one column named {title}, got {head.count(title)} (choose with --column)")
+        raise ValueError(f"{table}: expected one column named {title}, got {head.count(title)} in {_listed(head)} (choose with --column)")
     return head.index(title)
 
 
 def _of_lab(head, lab, table):
     places = [k for k, title in enumerate(head) if lab in title]
     if len(places) != 1:
-        raise ValueError(f"{table}: expected one column with {lab} in its title, got {len(places)} (choose with --column)")
+        got = f"{len(places)} in {_listed(head)}"
+        raise ValueError(f"{table}: expected one column with {lab} in its title, got {got} (choose with --column)")
     return places[0]
 
 
