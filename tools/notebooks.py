@@ -176,6 +176,7 @@ def text_of(source, here, book, figures):
     source = re.sub(r"```\{solution-end\}\n```", "", source)
     source = re.sub(r"^:::\{claim\} ([\w-]+)\n:::", claim, source, flags=re.MULTILINE)
     source = re.sub(r"^:::\{alice-table\}\n:::", f"*The table of all models up to here.* {on_page}", source, flags=re.MULTILINE)
+    source = re.sub(r"^:::\{living\}.*?^:::", f"*A figure that you can move.* {on_page}", source, flags=re.MULTILINE | re.DOTALL)
     source = re.sub(r"^:::\{rnn-writer\}.*?^:::", f"*The network, writing as you watch.* {on_page}", source, flags=re.MULTILINE | re.DOTALL)
     source = re.sub(r"\{(?P<role>[\w:]+)\}`(?P<body>[^`]+)`", role, source)
     return re.sub(r"\[([^\]]*)\]\(#([\w-]+)\)", lambda m: book.link(m[2], m[1], here), source).strip()

@@ -8,13 +8,14 @@
 ``pictures``  pictures of lessons as files that are fetched late
 ``icons``     the icon fonts cut down to the icons in use
 ``claims``    directives that show what was measured over several seeds
+``living``    figures that a reader can touch
 ``path``      the path through the chapters, with times
 ``writer``    a trained network that writes in the page
 ``index``     the index, from the words of the glossary
 ``found``     addresses, descriptions, a map, a feed, a page for lost visitors
 """
 
-from tools.rnnbook import claims, formulas, found, icons, index, launch, markup, path, pictures, scripts, styles, writer
+from tools.rnnbook import claims, formulas, found, icons, index, launch, living, markup, path, pictures, scripts, styles, writer
 
 PAGE_STEPS = (
     scripts.drop_unused,
@@ -25,6 +26,7 @@ PAGE_STEPS = (
     markup.plain_roles,
     markup.reach_scrollable,
     writer.load_where_needed,
+    living.load_where_needed,
 )
 
 
@@ -48,6 +50,7 @@ def _finish(app, error):
         found.publish(app)
         formulas.publish_fonts(app.outdir)
         writer.publish(app.outdir)
+        living.publish(app.outdir)
         pictures.publish(app.outdir)
         styles.slim_sheets(app.outdir)
         icons.subset_fonts(app.outdir)
@@ -58,6 +61,7 @@ def setup(app):
     claims.setup(app)
     writer.setup(app)
     index.setup(app)
+    living.setup(app)
     path.setup(app)
     found.setup(app)
     app.connect("builder-inited", _polish_each_page)
