@@ -460,6 +460,13 @@ def test_a_ready_made_answer_earns_nothing_in_its_part_and_only_there(door, name
     assert bool(result["waiting"]) == case.wait, result["notes"]
 
 
+def test_a_note_that_comes_twice_is_given_once(door):
+    full, released = notebooks("lab02_rnn")
+    entries = list(cells(HONEST["os.system"]))
+    result = mark_submission(full, released, entries, ["cut", "cut"], door, key="k", student="ada", allow_missing=("all",))
+    assert result["notes"].count("cut") == 1
+
+
 def test_there_are_enough_of_both():
     assert len(HONEST) >= 40 and len(DETOURS) >= 40
     assert {c.lab for c in HONEST.values()} == {c.lab for c in DETOURS.values()} == set(PARTS)

@@ -85,6 +85,7 @@ def mark_submission(
         notes.append(LATE)
         lost = {name for name, mark in marks.items() if mark is not None and mark < points.get(name, 0.0)}
         waiting = sorted(lost.union(waiting))
+    notes, said = list(dict.fromkeys(notes)), list(dict.fromkeys(said))  # said once, also of a line in five cells
     if notes or said:
         nb.cells.insert(0, about([safe.markdown(note) for note in notes] + said))
     return {
