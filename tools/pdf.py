@@ -1,5 +1,6 @@
 """The book as one PDF: ``python -m tools.pdf``, after the lessons have run. It needs xelatex and latexmk."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,25 @@ from tools.website import JUPYTER_BOOK
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = {"xelatex": "texlive-xetex texlive-latex-extra texlive-fonts-recommended fonts-freefont-otf", "latexmk": "latexmk"}
+
+
+def offer(pdf, html):
+    """Put the PDF beside the pages of a built site, and a link to it on the first one, where ``index.md`` keeps a place.
+
+    Parameters
+    ----------
+    pdf : Path
+    html : Path
+        The folder of the built site; nothing happens if there is none.
+    """
+    page = html / "chapters" / "index.html"
+    if page.is_file():
+        shutil.copy(pdf, html)
+        link = (
+            f'<span class="rnn-pdf"> The whole book is also <a href="../{pdf.name}">one PDF</a> ({pdf.stat().st_size / 1e6:.0f} MB).</span>'
+        )
+        text = page.read_text(encoding="utf-8")
+        page.write_text(re.sub(r'<span class="rnn-pdf">.*?</span>', link, text), encoding="utf-8")
 
 
 def main():
@@ -23,6 +43,7 @@ def main():
     if done.returncode or not pdf.is_file():
         print("\n".join((done.stdout + done.stderr).splitlines()[-40:]), file=sys.stderr)
         return 1
+    offer(pdf, ROOT / "_build" / "html")
     print(f"The book is in {pdf.relative_to(ROOT)} ({pdf.stat().st_size / 1e6:.1f} MB).")
     return 0
 
