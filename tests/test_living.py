@@ -8,11 +8,13 @@ import pytest
 from py_mini_racer import MiniRacer
 
 from rnnlib.scratch.jacobian import product_norms, spectral_radius
+from rnnlib.scratch.lstm import lstm_backward, lstm_forward
 from rnnlib.scratch.rnn import rnn_forward
 from tools import picture
 from tools.rnnbook import living
 
 TOLERANCE = 1e-6
+LEAK = 1 / (1 + np.exp(10))  # of a closed gate of the register
 MAX_BYTES = 12_000  # compressed, a figure with what all figures share
 
 
@@ -42,6 +44,40 @@ def test_the_gradient_through_time_is_the_library_s(script, H, rho, tanh, size):
         assert np.abs(h_seq - np.array(there["states"])).max() < TOLERANCE
 
 
+def marks(text):
+    """``"1.."`` is a mark at the first of three steps."""
+    return [mark != "." for mark in text]
+
+
+@pytest.mark.parametrize(
+    ("write", "erase", "show", "forget", "output", "weight", "size"),
+    [
+        ("1.........", ".......1..", "....1....1", 10, -10, 0, 1),
+        ("1..1.1....", "...1......", "1111111111", 1, 0, 2.5, 0.3),
+        ("1111111111", "..........", "1111111111", 10, 2, -6, 0.02),
+    ],
+)
+def test_the_register_is_the_library_s(script, write, erase, show, forget, output, weight, size):
+    values = {"write": marks(write), "erase": marks(erase), "show": marks(show), "forget": forget, "output": output}
+    values |= {"weight": weight, "size": size}
+    there = script("register", f"register({json.dumps(values)})")
+    x = np.array([size * np.array(script("register", "VALUES")), *(values[name] for name in ("write", "erase", "show"))]).T[None]
+    W_x = np.array([[0, 0, 1, 0], [20, 0, 0, 0], [0, -20, 0, 0], [0, 0, 0, 20.0]])  # columns i, f, g, o
+    W_h, b = np.array([[0, 0, weight, 0.0]]), np.array([-10.0, forget, 0, output])
+    state = (np.zeros((1, 1)), np.zeros((1, 1)))
+    for t in range(x.shape[1]):
+        (h, c) = state = lstm_forward(x[:, t : t + 1], W_x, W_h, b, state)[1]
+        assert abs(c[0, 0] - there["c"][t]) < TOLERANCE and abs(h[0, 0] - there["h"][t]) < TOLERANCE
+        if t + 1 < x.shape[1]:
+            *_, tape = lstm_forward(x[:, t + 1 :], W_x, W_h, b, state)
+            grads = lstm_backward(None, tape, (np.zeros((1, 1)), np.ones((1, 1))))
+            o = 1 / (1 + np.exp(-(x[0, t] @ W_x[:, 3] + b[3])))
+            total = grads["c_0"] + grads["h_0"] * o * (1 - np.tanh(c) ** 2)  # h_t depends on c_t too
+            assert abs(total[0, 0] - there["both"][t]) < TOLERANCE * max(1, abs(total[0, 0]))
+    f = 1 / (1 + np.exp(-(x[0] @ W_x[:, 1] + b[1])))
+    assert np.allclose(np.append(np.cumprod(f[:0:-1])[::-1], 1), there["alone"], atol=TOLERANCE)
+
+
 def test_what_the_lesson_says_about_the_figure_is_so(script):
     def end(**values):
         return script("gradient", f"gradient({json.dumps(values)})")["norms"][-1]
@@ -51,6 +87,20 @@ def test_what_the_lesson_says_about_the_figure_is_so(script):
     )
     assert end(rho=1.1, tanh=True, input=0, H=8) == end(rho=1.1, tanh=False, input=2, H=8)
     assert end(rho=3, tanh=True, input=0.2, H=32) > 3
+    register = {
+        "write": marks("1........."),
+        "erase": marks("." * 10),
+        "show": marks("." * 10),
+        "forget": 0,
+        "output": -10,
+        "weight": 0,
+        "size": 1,
+    }
+    c = script("register", f"register({json.dumps(register)})")["c"]
+    assert np.allclose(c[1:], np.array(c[:-1]) / 2, rtol=0, atol=LEAK) and c[-1] < 0.01
+    register |= {"write": marks("1" * 10), "show": marks("1" * 10), "forget": 10, "weight": 4, "size": 0.02}
+    there = script("register", f"register({json.dumps(register)})")
+    assert max(there["alone"]) <= 1 and there["both"][0] > 10
     assert all(end(rho=1.1, tanh=True, input=2, H=H) < -3 for H in (2, 32))
 
 

@@ -27,8 +27,9 @@
       new ResizeObserver(() => this.offsetWidth !== this.drawn && this.update()).observe(this);
     }
 
-    // {name, label, value, min, max, step} is a slider, {name, label, value: true} a box to tick.
+    // {name, label, value, min, max, step} is a slider, {name, label, value: true} a box to tick; a value that is a list, a box for each step.
     add({ name, label, value, show = x => x, ...range }) {
+      if (Array.isArray(value)) return this.addRow(name, label, value);
       const line = document.createElement("label"), input = document.createElement("input"), output = document.createElement("output");
       const tick = typeof value === "boolean";
       Object.assign(input, { type: tick ? "checkbox" : "range", name, ...range });
@@ -42,6 +43,19 @@
       line.append(`${label} `, input, tick ? "" : output);
       this.querySelector(".rnn-controls").append(line);
       read();
+    }
+
+    addRow(name, label, value) {
+      const row = document.createElement("fieldset"), legend = document.createElement("legend");
+      this.values[name] = [...value];
+      legend.textContent = label;
+      row.append(legend, ...value.map((checked, t) => {
+        const box = Object.assign(document.createElement("input"), { type: "checkbox", name: `${name}-${t + 1}`, checked, title: `${label} ${t + 1}` });
+        box.setAttribute("aria-label", box.title);
+        box.onchange = () => ((this.values[name][t] = box.checked), this.update());
+        return box;
+      }));
+      this.querySelector(".rnn-controls").append(row);
     }
 
     update() {
