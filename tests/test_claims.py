@@ -191,6 +191,9 @@ def test_the_hash_follows_the_cells_and_not_the_prose(coin):
     try:
         page.write_text(LESSON.replace("# Coin", "# Coins"), encoding="utf-8")
         assert claims.code_hash(page, root) == known
+        cut = "```\n\n```{code-cell} python\n"
+        page.write_text(LESSON.replace('glue("coin-name"', cut + 'glue("coin-name"'), encoding="utf-8")
+        assert claims.code_hash(page, root) == known, "two cells compute what one did"
         page.write_text(LESSON.replace("seed / 2", "seed / 3"), encoding="utf-8")
         assert claims.code_hash(page, root) != known
         page.write_text(LESSON, encoding="utf-8")

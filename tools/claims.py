@@ -76,7 +76,7 @@ def code_hash(page, root=ROOT):
     """
     cells = cells_of(page, root)
     reached = Reach("\n".join(cells), root, leave_out=NOT_NUMBERS)
-    digest = hashlib.sha256("\0".join(map(_numbers, cells)).encode())
+    digest = hashlib.sha256("\n".join(filter(None, map(_numbers, cells))).encode())  # a cell may be cut in two
     for name, text in reached.texts(keep_checks=False):
         digest.update(name.encode() + b"\0" + text.encode() + b"\0")
     return digest.hexdigest()
