@@ -31,6 +31,7 @@ from statistics import fmean
 
 import joblib
 import numpy as np
+from scipy.special import stdtrit
 
 from rnnlib.data.fetch import prefetch
 from tools import lessons, refused_in_a_line, write_whole
@@ -138,15 +139,13 @@ def spread(name, runs):
 def difference(pair, runs, level=0.95):
     """Of two glued numbers, first minus second, run by run: (mean, low, high, runs with the mean's sign).
 
-    ``low`` and ``high`` are the percentile bootstrap's interval of the mean. With up to six runs all resamples are counted, with more
-    10,000 are drawn from a fixed seed. Source: Efron and Tibshirani (1993), chapter 13.
+    ``low`` and ``high`` are Student's interval of the mean. With five runs a percentile bootstrap is a third narrower: it resamples the
+    same five numbers and so promises too much.
     """
     first, second = pair
     d = np.array([run["values"][first] - run["values"][second] for run in runs])  # (n,)
-    n = len(d)
-    picks = np.indices((n,) * n).reshape(n, -1).T if n <= 6 else np.random.default_rng(0).integers(n, size=(10_000, n))
-    low, high = np.quantile(d[picks].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
-    return float(d.mean()), float(low), float(high), int((np.sign(d) == np.sign(d.mean())).sum())
+    half = float(stdtrit(len(d) - 1, (1 + level) / 2)) * d.std(ddof=1) / len(d) ** 0.5
+    return float(d.mean()), float(d.mean() - half), float(d.mean() + half), int((np.sign(d) == np.sign(d.mean())).sum())
 
 
 CONTEST = ("rivals", "grid", "chosen_on", "budget", "difference")  # what a fair comparison states

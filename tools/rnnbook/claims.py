@@ -47,7 +47,7 @@ def fair(contest, runs):
         mean, low, high, same = claims.difference(pair, runs)
         words += (
             f" Difference{' ' * bool(label)}{label}, run by run: {number(mean)}, 95 % interval {number(low)} to {number(high)} "
-            f"(bootstrap over {len(runs)} runs), with this sign in {same} of them."
+            f"(t interval, {len(runs)} runs), with this sign in {same} of them."
         )
     return nodes.paragraph("", words)
 
