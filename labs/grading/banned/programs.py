@@ -46,6 +46,8 @@ def skipped():
     with contextlib.ExitStack() as stack:
         stack.enter_context(mock.patch.object(subprocess.Popen, "__init__", popen))
         stack.enter_context(mock.patch.object(os, "system", system))
+        # From Python 3.13 on, Popen itself would go through os.posix_spawn, which is refused below.
+        stack.enter_context(mock.patch.object(subprocess, "_USE_POSIX_SPAWN", False))
         for name in ("execv", "execve", "posix_spawn", "posix_spawnp"):
             if hasattr(os, name):
                 stack.enter_context(mock.patch.object(os, name, refuse))
