@@ -5,11 +5,13 @@ Each case is graded twice: by the locked grader, and as plain nbgrader does it, 
 
 import dataclasses
 import functools
+import inspect
 import json
 import subprocess
 import sys
 import textwrap
 import time
+import warnings
 
 import nbformat
 import pytest
@@ -508,6 +510,17 @@ def test_gates_are_gone_when_they_are_closed():
         with watched(Rules()), pytest.raises(Forbidden, match=r"rnnlib\.scratch\.rnn\.rnn_step"):
             library.rnn_step()
     assert library.rnn_step.__code__ is code and torch.autograd.variable.Variable._execution_engine is engine
+
+
+def test_a_gated_generator_stays_one():
+    from rnnlib.scratch.bptt import truncated_windows
+
+    code = truncated_windows.__code__
+    with warnings.catch_warnings(action="error"), gates():  # Python 3.13 warns where code of another kind is put in
+        assert truncated_windows.__code__ is not code and inspect.isgeneratorfunction(truncated_windows)
+        with watched(Rules()), pytest.raises(Forbidden, match="truncated_windows"):
+            next(truncated_windows())
+    assert truncated_windows.__code__ is code
 
 
 LONG = {

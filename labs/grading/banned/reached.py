@@ -14,6 +14,7 @@ import dataclasses
 import functools
 import hashlib
 import importlib.machinery
+import inspect
 import linecache
 import os
 import re
@@ -210,9 +211,15 @@ def _template(*args, **kwargs):
     return gate(args, kwargs)
 
 
+def _generator(*args, **kwargs):
+    gate = "gate"
+    return (yield from gate(args, kwargs))
+
+
 def _gate(fn, name, home):
-    if id(fn) in _gated:
+    if id(fn) in _gated or fn.__code__.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR):
         return
+    template = (_generator if inspect.isgeneratorfunction(fn) else _template).__code__  # Python wants code of the same kind
     code, within_gate = fn.__code__, types.FunctionType(fn.__code__, fn.__globals__, fn.__name__, fn.__defaults__, fn.__closure__)
     within_gate.__kwdefaults__ = fn.__kwdefaults__
 
@@ -221,8 +228,8 @@ def _gate(fn, name, home):
             _refuse(name, home)
         return within_gate(*args, **kwargs)
 
-    consts = tuple(gate if c == "gate" else c for c in _template.__code__.co_consts)
-    fn.__code__ = _template.__code__.replace(
+    consts = tuple(gate if c == "gate" else c for c in template.co_consts)
+    fn.__code__ = template.replace(
         co_consts=consts,
         co_name=code.co_name,
         co_qualname=code.co_qualname,
