@@ -218,7 +218,7 @@ def discounts(counts):
     Examples
     --------
     >>> discounts(np.array([1, 1, 1, 1, 2, 2, 3, 4]))  # Y = 4 / 8
-    array([0. , 0.5, 1.25, 1. ])
+    array([0.  , 0.5 , 1.25, 1.  ])
     """
     counts = to_numpy(counts)
     check_array("counts", counts, "n", kind="int")
