@@ -14,9 +14,13 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
+from rnnlib.data.corpora import STAND_IN
+
 SCRIPT = Path(__file__).with_name("writer.js")
 _FOLDER = "_static/rnn-writer"
 _WEIGHTS = re.compile(r'<script type="application/json" class="rnn-weights" data-name="([\w-]+)">(.*?)</script>', re.DOTALL)
+_FIGURE = re.compile(r'<rnn-writer name="([\w-]+)".*?</rnn-writer>', re.DOTALL)
+SYNTHETIC = "<p>When this book was built, the text was missing: this network was trained on synthetic text.</p>"
 _ROOT = re.compile(r'data-content_root="([^"]*)"')
 
 
@@ -47,9 +51,9 @@ def load_where_needed(html):
 
 
 def publish(outdir):
-    """Move the weights out of the pages, each into a script beside ``writer.js``."""
-    folder = Path(outdir) / _FOLDER
-    for page in Path(outdir).rglob("*.html"):
+    """Move the weights out of the pages, each into a script beside ``writer.js``; say below a figure if its network read synthetic text."""
+    folder, pages = Path(outdir) / _FOLDER, list(Path(outdir).rglob("*.html"))
+    for page in pages:
         html = page.read_text(encoding="utf-8")
         found = _WEIGHTS.findall(html)
         if not found:
@@ -57,9 +61,17 @@ def publish(outdir):
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in found:
             compact = json.dumps(json.loads(data), separators=(",", ":"))
-            text = f"(globalThis.rnnWeights ??= {{}})[{json.dumps(name)}] = {compact};\n"
+            mark = f"// {STAND_IN}\n" * (STAND_IN in html)
+            text = f"{mark}(globalThis.rnnWeights ??= {{}})[{json.dumps(name)}] = {compact};\n"
             (folder / f"{name}.js").write_text(text, encoding="utf-8")
         page.write_text(_WEIGHTS.sub("", html), encoding="utf-8")
+    # The next build may render the lesson or the page with the figure alone, so the script remembers what the network read.
+    synthetic = {script.stem for script in folder.glob("*.js") if STAND_IN in script.read_text(encoding="utf-8")}
+    for page in pages:
+        html = page.read_text(encoding="utf-8")
+        said = _FIGURE.sub(lambda figure: figure[0] + SYNTHETIC * (figure[1] in synthetic), html.replace(SYNTHETIC, ""))
+        if said != html:
+            page.write_text(said, encoding="utf-8")
     if folder.is_dir():
         shutil.copy(SCRIPT, folder)
 
