@@ -5,7 +5,7 @@ import pathlib
 import re
 
 from labs.grading.course import RoadError
-from labs.grading.inbox.tables import read_table
+from labs.grading.inbox.tables import records
 
 FILE = "comments.csv"
 _KEY = re.compile(r"(?<![\w#&/])#([^\W\d][\w-]*)")
@@ -22,14 +22,9 @@ def texts(root):
     path = pathlib.Path(root) / FILE
     if not path.exists():
         return {}
-    table, found = read_table(path), {}
-    head, *rows = table.values()
-    titles = [title.strip().casefold() for title in head]
-    if not {"key", "comment"} <= set(titles):
-        raise RoadError(f"{path}: expected the columns key, comment; got {', '.join(head)}")
-    for row, places in zip(rows, table.rows[1:], strict=True):
-        where = f"{path}, line {table.text.count(chr(10), 0, places[0][0]) + 1}"
-        key, text = row[titles.index("key")].strip().removeprefix("#"), row[titles.index("comment")].strip()
+    found = {}
+    for where, key, text in records(path, "key", "comment"):
+        key = key.removeprefix("#")
         if not _KEY.fullmatch(f"#{key}") or not text:
             raise RoadError(
                 f"{where}: expected a key that begins with a letter and has no spaces, and a comment; got {key!r}, {text[:40]!r}"

@@ -10,7 +10,7 @@ import re
 from labs.grading.course import RoadError
 from labs.grading.desk.export import NOT_GRADED, NOTHING, OUTSIDE, everyone, names_of, write_table
 from labs.grading.inbox.roster import called, roster
-from labs.grading.inbox.tables import read_table
+from labs.grading.inbox.tables import records
 from labs.grading.text import due, source
 
 FILE = "weights.csv"
@@ -44,15 +44,8 @@ def weights(course):
     path = course.root / FILE
     if not path.exists():
         return None
-    table = read_table(path)
-    head, *rows = ([cell.strip() for cell in row] for row in table.values())
-    titles = [title.casefold() for title in head]
-    if not {"lab", "weight"} <= set(titles):
-        raise RoadError(f"{path}: expected the columns lab, weight; got {', '.join(head)}")
     found = {}
-    for row, places in zip(rows, table.rows[1:], strict=True):
-        where = f"{path}, line {table.text.count(chr(10), 0, places[0][0]) + 1}"
-        word, said = row[titles.index("lab")], row[titles.index("weight")]
+    for where, word, said in records(path, "lab", "weight"):
         try:
             lab, weight = source.find(word), float(re.sub(r"\s*%$", "", said).replace(",", "."))
         except ValueError as problem:
